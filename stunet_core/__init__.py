@@ -1,0 +1,1 @@
+"""The Space-Time U-Net and its maths. Nothing here imports ComfyUI."""

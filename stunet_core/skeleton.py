@@ -1,0 +1,121 @@
+"""The temporal skeleton: every layer that works along time, as one module described by one dataclass."""
+
+from dataclasses import asdict, dataclass
+from math import prod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .blocks import AttentionBlock, ConvBlock, TimeDown, TimeUp
+from .layout import Layout, Position
+
+KINDS = ("conv", "attention")
+
+
+@dataclass(frozen=True)
+class BlockSpec:
+    """One temporal block: where it stands and what it is."""
+
+    position: str   # a `layout.Position` name
+    channels: int
+    kind: str       # one of KINDS
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind {self.kind!r} of the block at {self.position}: use one of {', '.join(KINDS)}")
+
+
+@dataclass(frozen=True)
+class SkeletonConfig:
+    """All a skeleton is built from; saved as JSON beside its weights.
+
+    `ratios[i]` frames of level i share one frame of level i + 1. `pooled_channels` is the width of the pooled text that
+    the blocks hear beside the U-Net's embedding (0: only the embedding). `model` names the U-Net it was trained on.
+    """
+
+    blocks: tuple[BlockSpec, ...]
+    ratios: tuple[int, ...]
+    down_channels: tuple[int, ...]
+    up_channels: tuple[int, ...]
+    emb_channels: int
+    pooled_channels: int = 0
+    cond_channels: int = 256
+    head_channels: int = 32
+    joint: bool = True
+    model: str = ""
+
+    def __post_init__(self) -> None:
+        blocks = tuple(b if isinstance(b, BlockSpec) else BlockSpec(**b) for b in self.blocks)
+        object.__setattr__(self, "blocks", blocks)
+        for name in ("ratios", "down_channels", "up_channels"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if not len(self.ratios) == len(self.down_channels) == len(self.up_channels):
+            raise ValueError(f"ratios {self.ratios}, down_channels {self.down_channels} and up_channels "
+                             f"{self.up_channels}: give one of each per step between levels")
+        if any(r < 1 for r in self.ratios):
+            raise ValueError(f"ratios {self.ratios}: each must be 1 or more")
+
+    @property
+    def total_stride(self) -> int:
+        """Frames of the clip that share one frame at the coarsest level."""
+        return prod(self.ratios)
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+    def check_fits(self, layout: Layout, model: str) -> None:
+        """Raise ValueError, naming both, unless these temporal layers fit the U-Net of `layout`."""
+        places = {p.name: p.channels for p in layout.positions}
+        wrong = [f"{b.position} has {b.channels} channels, the model {places.get(b.position, 'no such block')}"
+                 for b in self.blocks if places.get(b.position) != b.channels]
+        if not wrong and (self.down_channels != layout.down_channels or self.up_channels != layout.up_channels):
+            wrong = [f"channels between levels are {self.down_channels}, the model's {layout.down_channels}"]
+        if not wrong and self.emb_channels != layout.emb_channels:
+            wrong = [f"the embedding has {self.emb_channels} channels, the model's {layout.emb_channels}"]
+        if wrong:
+            raise ValueError(f"weights: these STUNet weights were trained for {self.model or 'another U-Net'}, the model "
+                             f"is {model} ({wrong[0]}): pick weights made for that model")
+
+
+def lumiere(layout: Layout, ratios: tuple[int, ...], *, pooled_channels: int = 0, head_channels: int = 32,
+            joint: bool = True, model: str = "") -> SkeletonConfig:
+    """Lumiere's arrangement: convolution at every level but the coarsest, attention there (2401.12945, sec. 3.1)."""
+
+    def spec(p: Position) -> BlockSpec:
+        return BlockSpec(p.name, p.channels, "attention" if p.level == layout.levels - 1 else "conv")
+
+    return SkeletonConfig(
+        blocks=tuple(spec(p) for p in layout.positions), ratios=ratios, down_channels=layout.down_channels,
+        up_channels=layout.up_channels, emb_channels=layout.emb_channels, pooled_channels=pooled_channels,
+        head_channels=head_channels, joint=joint, model=model)
+
+
+class Skeleton(nn.Module):
+    """The temporal layers. Keys: `blocks.<position>.*`, `down.<level>.*`, `up.<level>.*`, `cond.*`."""
+
+    def __init__(self, config: SkeletonConfig):
+        super().__init__()
+        self.config = config
+        cond = config.cond_channels
+        self.cond = nn.Linear(config.emb_channels + config.pooled_channels, cond)
+        self.blocks = nn.ModuleDict({
+            b.position: ConvBlock(b.channels, cond) if b.kind == "conv"
+            else AttentionBlock(b.channels, cond, config.head_channels, config.joint)
+            for b in config.blocks})
+        self.down = nn.ModuleDict({
+            str(i + 1): TimeDown(c, r)
+            for i, (c, r) in enumerate(zip(config.down_channels, config.ratios, strict=True)) if r > 1})
+        self.up = nn.ModuleDict({
+            str(i + 1): TimeUp(c, r)
+            for i, (c, r) in enumerate(zip(config.up_channels, config.ratios, strict=True)) if r > 1})
+
+    def condition(self, emb: Tensor, y: Tensor | None) -> Tensor:
+        """What modulates the blocks, per row: (b f) e, (b f) p -> (b f) cond"""
+        emb = emb.to(self.cond.weight.dtype)
+        if self.config.pooled_channels:
+            if y is None or y.shape[-1] != self.config.pooled_channels:
+                raise ValueError(f"weights: they were trained with pooled text of {self.config.pooled_channels} "
+                                 f"channels, the model passes {'none' if y is None else y.shape[-1]}")
+            emb = torch.cat([emb, y.to(emb.dtype)], dim=-1)
+        return F.silu(self.cond(F.silu(emb)))

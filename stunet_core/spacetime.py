@@ -1,0 +1,201 @@
+"""The space-time walk: an LDM U-Net visited block by block, with time woven in between (Lumiere, 2401.12945, fig. 4).
+
+The host says how one block's spatial layers run; the walk owns time. Spatial layers and the frame-wise half of temporal
+blocks run over chunks of frames, the half that mixes frames over chunks of positions, so that what is held for all
+frames at once is little more than the skip connections.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from .layout import find
+from .skeleton import Skeleton
+
+Block = tuple[str, int]  # ("input" | "middle" | "output", index)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """`rows` conditionings of one clip of `frames` frames, standing in the batch as (rows frames)."""
+
+    rows: int
+    frames: int
+    loop: bool = False       # time is a circle
+    strength: float = 1.0    # scales what the temporal blocks add
+    chunk: int | None = None     # frames at once in frame-wise layers; None: all
+
+    def __post_init__(self) -> None:
+        if self.rows < 1 or self.frames < 1:
+            raise ValueError(f"clip of {self.rows} rows and {self.frames} frames: give at least 1 of each")
+        if self.chunk is not None and self.chunk < 1:
+            raise ValueError(f"chunk={self.chunk}: give at least 1 frame, or None for all")
+
+
+class Host(Protocol):
+    """How the surroundings run the spatial half. `rows` (n) says, for each row of `h`, its row in the sampler's batch."""
+
+    def spatial(self, layers: Sequence[nn.Module], h: Tensor, rows: Tensor, block: Block,
+                size: tuple[int, int] | None) -> Tensor:
+        """Run `layers` in order; an Upsample among them must reach `size` (h, w)."""
+
+    def after(self, h: Tensor, rows: Tensor, block: Block) -> Tensor:
+        """What else is done to an input or middle block's output (control residuals, patches)."""
+
+    def skip(self, h: Tensor, skip: Tensor, rows: Tensor, block: Block) -> tuple[Tensor, Tensor]:
+        """The same for an output block, before its skip connection is joined on."""
+
+
+def _chunked(fn: Callable[..., Tensor], tensors: Sequence[Tensor], rows: Tensor, batch: int,
+             chunk: int | None) -> Tensor:
+    """fn(*tensors, rows) over chunks of frames of (batch frames) tensors; every chunk holds all of the batch."""
+    frames = rows.numel() // batch
+    if chunk is None or chunk >= frames:
+        return fn(*tensors, rows)
+    split = [t.unflatten(0, (batch, frames)) for t in tensors]
+    rows = rows.view(batch, frames)
+    out: Tensor | None = None
+    for start in range(0, frames, chunk):
+        part = slice(start, start + chunk)
+        done = fn(*(t[:, part].flatten(0, 1) for t in split), rows[:, part].flatten()).unflatten(0, (batch, -1))
+        if out is None:
+            out = done.new_empty(batch, frames, *done.shape[2:])
+        out[:, part] = done
+    assert out is not None
+    return out.flatten(0, 1)
+
+
+class Walk:
+    """One forward pass: the state of time between blocks."""
+
+    def __init__(self, skeleton: Skeleton, clip: Clip, host: Host, cond: Tensor):
+        self.skeleton, self.clip, self.host, self.cond = skeleton, clip, host, cond
+        self.ratios = skeleton.config.ratios
+        total = skeleton.config.total_stride
+        if clip.loop and clip.frames % total:
+            raise ValueError(f"loop: the clip has {clip.frames} frames; a loop needs a multiple of {total}")
+        self.padded = -(-clip.frames // total) * total
+        self.level, self.stride = 0, 1
+
+    @property
+    def frames(self) -> int:
+        return self.padded // self.stride
+
+    def rows(self, device: torch.device) -> Tensor:
+        """(rows frames) at this level -> the row of the sampler's batch each one stands for"""
+        frame = torch.arange(0, self.padded, self.stride, device=device).clamp(max=self.clip.frames - 1)
+        start = torch.arange(self.clip.rows, device=device) * self.clip.frames
+        return (start[:, None] + frame).flatten()
+
+    def pad(self, x: Tensor) -> Tensor:
+        """Repeat the last frame until time divides: (b f) ... -> (b padded) ..."""
+        return x if self.padded == self.clip.frames else x[self.rows(x.device)]
+
+    def crop(self, h: Tensor) -> Tensor:
+        return h.unflatten(0, (self.clip.rows, -1))[:, : self.clip.frames].flatten(0, 1)
+
+    def chunked(self, fn: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+        return _chunked(fn, tensors, self.rows(tensors[0].device), self.clip.rows, self.clip.chunk)
+
+    def spatial(self, layers: Sequence[nn.Module], block: Block, *tensors: Tensor,
+                size: tuple[int, int] | None = None) -> Tensor:
+        """A block's spatial layers over chunks of frames; given (h, skip), the two are joined chunk by chunk."""
+
+        def run(*args: Tensor) -> Tensor:
+            *parts, rows = args
+            h = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+            return self.host.spatial(layers, h, rows, block, size)
+
+        return self.chunked(run, *tensors)
+
+    def temporal(self, h: Tensor, position: str) -> Tensor:
+        """That position's temporal block, if the skeleton has one."""
+        if position not in self.skeleton.blocks:
+            return h
+        block = self.skeleton.blocks[position]
+        inner = self.chunked(lambda part, rows: block.frames(part, self.cond[rows]), h)  # type: ignore[operator]
+        if self.clip.chunk is None or getattr(block, "joint", False):
+            return h + block.mix(inner, self.frames, self.stride, self.clip.loop) * self.clip.strength  # type: ignore[operator]
+        height = h.shape[2]
+        strips = max(1, min(height, -(-self.frames // self.clip.chunk)))
+        step = -(-height // strips)
+        out = torch.empty_like(h)
+        for top in range(0, height, step):  # chunks of positions: rows of the picture
+            part = slice(top, top + step)
+            mixed = block.mix(inner[:, :, part], self.frames, self.stride, self.clip.loop)  # type: ignore[operator]
+            out[:, :, part] = h[:, :, part] + mixed * self.clip.strength
+        return out
+
+    def down(self, h: Tensor) -> Tensor:
+        """Enter the next coarser level."""
+        frames, key, ratio = self.frames, str(self.level + 1), self.ratios[self.level]
+        self.level, self.stride = self.level + 1, self.stride * ratio
+        return self.skeleton.down[key](h, frames, self.clip.loop) if ratio > 1 else h
+
+    def up(self, h: Tensor) -> Tensor:
+        """Back to the next finer level. Time was padded to divide, so the skip connection has as many frames."""
+        frames, key, ratio = self.frames, str(self.level), self.ratios[self.level - 1]
+        self.level, self.stride = self.level - 1, self.stride // ratio
+        return self.skeleton.up[key](h, frames, self.clip.loop) if ratio > 1 else h
+
+
+def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Skeleton, clip: Clip, host: Host) -> Tensor:
+    """The Space-Time U-Net's forward pass.
+
+    Args:
+        net: a U-Net in the LDM layout whose `out` ends it.
+        x: (rows frames) c h w, any frame count; one frame is exactly the image model.
+        emb: (rows frames) e, the U-Net's embedding of time step and `y`; `y`: (rows frames) p, pooled text or None.
+
+    Returns:
+        (rows frames) out h w
+    """
+    if x.shape[0] != clip.rows * clip.frames:
+        raise ValueError(f"x has {x.shape[0]} rows; {clip.rows} conditionings of {clip.frames} frames need "
+                         f"{clip.rows * clip.frames}")
+    if clip.frames == 1:
+        return _image(net, x, clip, host)
+    state = Walk(skeleton, clip, host, skeleton.condition(emb, y))
+    h, skips = state.pad(x), []
+
+    for i, layers in enumerate(net.input_blocks):  # type: ignore[arg-type]
+        h = state.spatial(layers, ("input", i), h)
+        if find(layers, "Downsample") is not None:
+            h = state.down(h)
+        else:
+            h = state.temporal(h, f"input_{i}")
+        h = host.after(h, state.rows(h.device), ("input", i))
+        skips.append(h)
+
+    h = state.spatial(net.middle_block, ("middle", 0), h)  # type: ignore[arg-type]
+    h = host.after(state.temporal(h, "middle"), state.rows(h.device), ("middle", 0))
+
+    for i, layers in enumerate(net.output_blocks):  # type: ignore[arg-type]
+        h, skip = host.skip(h, skips.pop(), state.rows(h.device), ("output", i))
+        upsample = find(layers, "Upsample")
+        h = state.spatial([layer for layer in layers if layer is not upsample], ("output", i), h, skip)
+        del skip
+        h = state.temporal(h, f"output_{i}")
+        if upsample is not None:
+            size = (skips[-1].shape[-2], skips[-1].shape[-1])
+            h = state.up(state.spatial([upsample], ("output", i), h, size=size))
+
+    return state.crop(state.chunked(lambda part, rows: net.out(part), h))  # type: ignore[operator]
+
+
+def _image(net: nn.Module, x: Tensor, clip: Clip, host: Host) -> Tensor:
+    """The same visit without time: the text-to-image model itself."""
+    rows = torch.arange(x.shape[0], device=x.device)
+    h, skips = x, []
+    for i, layers in enumerate(net.input_blocks):  # type: ignore[arg-type]
+        h = host.after(host.spatial(layers, h, rows, ("input", i), None), rows, ("input", i))
+        skips.append(h)
+    h = host.after(host.spatial(net.middle_block, h, rows, ("middle", 0), None), rows, ("middle", 0))  # type: ignore[arg-type]
+    for i, layers in enumerate(net.output_blocks):  # type: ignore[arg-type]
+        h, skip = host.skip(h, skips.pop(), rows, ("output", i))
+        size = (skips[-1].shape[-2], skips[-1].shape[-1]) if skips else None
+        h = host.spatial(layers, torch.cat([h, skip], dim=1), rows, ("output", i), size)
+    return net.out(h)  # type: ignore[operator]

@@ -1,0 +1,1 @@
+"""The world the embedded model learns, its trainers and its judges."""

@@ -1,0 +1,93 @@
+"""Stage 2: the autoencoder, on single frames of rendered clips.
+
+L1 + MSE + L1 of image gradients, counted more on the things than on the background: a background is easy and large.
+A little noise on the latents keeps their space smooth. When done, the latents' mean and deviation become part of the model.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from accelerate import Accelerator
+from torch import Tensor
+
+from stunet_core.mini.autoencoder import Autoencoder
+
+from .data import frame_batch
+from .run_state import Run, Schedule
+from .sheets import save_sheet
+
+LATENT_NOISE = 0.03
+ON_THINGS = 4.0  # weight of a pixel on a thing against one of background
+
+
+def reconstruction_loss(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """output, target: b 3 h w in [-1, 1]; weight: b 1 h w, mean about 1"""
+    error = output - target
+    dx = error[..., :, 1:] - error[..., :, :-1]
+    dy = error[..., 1:, :] - error[..., :-1, :]
+    return ((error.abs() + 2 * error.square()) * weight).mean() + \
+        (dx.abs() * weight[..., 1:]).mean() + (dy.abs() * weight[..., 1:, :]).mean()
+
+
+@torch.no_grad()
+def finish(model: Autoencoder, seed: int) -> None:
+    """Measure the latents' mean and deviation over the world and store them in the model."""
+    frames, _ = frame_batch(np.random.default_rng([seed, 1 << 29]), 256)
+    model.mean.zero_()
+    model.std.fill_(1.0)
+    z = torch.cat([model.encode(part) for part in frames.split(32)])
+    model.mean.copy_(z.mean((0, 2, 3)))
+    model.std.copy_(z.std((0, 2, 3)))
+
+
+@torch.no_grad()
+def psnr(model: Autoencoder, seed: int, count: int = 128) -> float:
+    frames, _ = frame_batch(np.random.default_rng([seed, 1 << 30]), count, held_out=True)
+    out = torch.cat([model.decode(model.encode(part)).clamp(-1, 1) for part in frames.split(32)])
+    mse = ((out - frames) / 2).square().mean((1, 2, 3))
+    return float((-10 * mse.log10()).mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--seed", type=int, default=2)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--out", type=Path, default=Path("runs/autoencoder"))
+    args = parser.parse_args()
+
+    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="bf16")
+    torch.manual_seed(args.seed)
+    model = Autoencoder().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(model.parameters(), args.lr, weight_decay=0.0)
+    run = Run(args.out, model, optimizer, Schedule(args.steps, args.lr, decay=args.steps // 3),
+              main=accelerator.is_main_process)
+    if args.resume:
+        run.resume()
+    model, optimizer = accelerator.prepare(model, optimizer)
+    while run.running:
+        frames, things = frame_batch(run.rng(args.seed), args.batch)
+        weight = 1 + (ON_THINGS - 1) * things
+        weight = weight / weight.mean()
+        with accelerator.autocast():
+            z = model.encode(frames.to(memory_format=torch.channels_last))
+            output = model.decode(z + torch.randn_like(z) * LATENT_NOISE)
+        loss = reconstruction_loss(output.float(), frames, weight) + 1e-4 * z.float().square().mean()
+        accelerator.backward(loss)
+        run.update(loss)
+        if run.step % 500 == 0:
+            save_sheet(args.out / "sheet.png", torch.cat([frames[:8], output[:8].float()]), columns=8)
+    run.ema.copy_to(model)
+    finish(model, args.seed)
+    print(f"PSNR on held-out frames: {psnr(model, args.seed):.2f} dB")
+    torch.save(model.state_dict(), args.out / "autoencoder.pt")
+    run.save()
+
+
+if __name__ == "__main__":
+    main()
