@@ -162,7 +162,8 @@ class Client:
             if event["type"] == "executing" and data.get("node") is None:
                 return
             if event["type"] in ("execution_error", "execution_interrupted"):
-                return self._wait_for_history(run.prompt_id)
+                self._wait_for_history(run.prompt_id)
+                return
         self.interrupt()
         raise TimeoutError(f"the workflow was not done after {timeout:.0f} s and was interrupted")
 

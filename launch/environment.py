@@ -152,7 +152,8 @@ def install(step: Step) -> None:
         ok, text = pip("install", *attempt)
         output += text
         if ok:
-            result = subprocess.run([venv_python(), "-W", "ignore", "-c", step.check], capture_output=True, text=True)
+            command = [str(venv_python()), "-W", "ignore", "-c", step.check]
+            result = subprocess.run(command, capture_output=True, text=True, check=False)
             if result.returncode == 0:
                 return
             output += result.stderr
@@ -163,7 +164,9 @@ def pip(*arguments: str) -> tuple[bool, str]:
     """Run pip in `.venv`; returns whether it worked and what it said, which is also kept in the log."""
     command = [str(venv_python()), "-m", "pip", *arguments, "--retries", "2", "--no-input"]
     command += ["--disable-pip-version-check"]
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    result = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False
+    )
     with LOG.open("a", encoding="utf-8") as log:
         log.write(f"$ {' '.join(command)}\n{result.stdout}\n")
     return result.returncode == 0, result.stdout

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from .client import Client
 from .environment import COMFYUI, ROOT, VENV, SetupError
@@ -128,7 +129,7 @@ class Server:
         self.command = [*command, *arguments]
         self.process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         environment = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
         environment.pop("PYTHONPATH", None)
         new_group = subprocess.CREATE_NEW_PROCESS_GROUP if os.name == "nt" else 0  # type: ignore[attr-defined,unused-ignore]
@@ -178,6 +179,11 @@ class Server:
             return ""
         text = self.log.read_text(encoding="utf-8", errors="replace")
         return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])
+
+    def wait(self) -> int:
+        """Wait until ComfyUI ends by itself; returns its exit status."""
+        assert self.process
+        return self.process.wait()
 
     def stop(self) -> None:
         """Ask ComfyUI to end as Ctrl-C does; kill it when it has not after 10 s."""

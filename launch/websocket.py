@@ -14,7 +14,7 @@ MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class WebSocket:
-    """A client connection to `url` ("http://host:port/path?query"); raises ConnectionError when it is refused or lost."""
+    """A client connection to `url` ("http://host:port/path?query"); ConnectionError when it is refused or lost."""
 
     def __init__(self, url: str, timeout: float = 30.0) -> None:
         parts = urlsplit(url)

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""The one command of this repository: it makes what it needs, then does one thing. `run.py --help` lists them."""
+
+from __future__ import annotations
+
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit(f"run.py needs Python 3.11 or later; this is Python {sys.version.split()[0]} ({sys.executable}).")
+
+import argparse
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from launch import browser, demo, environment
+from launch.environment import ROOT, SetupError
+from launch.server import BASE, Server, models_config
+
+STAGES = {
+    "text": "the text encoder: captions and clips told apart contrastively, so that it hears motion words",
+    "autoencoder": "the autoencoder: 128x128 frames to 16x16x4 latents and back",
+    "image": "the spatial U-Net: single frames of clips from their captions (needs text and autoencoder)",
+    "video": "the space-time skeleton on the frozen image model: whole clips, all tasks mixed (needs image)",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="run.py",
+        description="STUNet for ComfyUI. The first run of a command makes .venv and .comfyui; later runs skip that.",
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    command = commands.add_parser("demo", help="make a clip from a prompt, in a real ComfyUI", description=demo.__doc__)
+    command.add_argument("prompt", help='for example "a 3d style rocket flying up on a purple background"')
+    command.add_argument("--comfyui", type=Path, metavar="PATH", help="use this ComfyUI instead of making one")
+    command.add_argument("--seed", type=int, help="another seed gives another clip (default: the workflow's)")
+    command.add_argument("--steps", type=int, help="sampling steps (default: the workflow's)")
+    command.add_argument("--output", type=Path, metavar="FILE", help="default: output/<prompt>.mp4")
+
+    command = commands.add_parser("serve", help="start ComfyUI with the pack, print its address, until Ctrl-C")
+    command.add_argument("--comfyui", type=Path, metavar="PATH", help="use this ComfyUI, with its models, instead")
+    command.add_argument("--port", type=int, default=8188, help="0 takes a free one (default: %(default)s)")
+
+    commands.add_parser("test", help="run the whole suite; arguments go to pytest", add_help=False)
+
+    command = commands.add_parser(
+        "train",
+        help="train the mini model, stage by stage",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Train the mini model on the procedural world of training/world. The stages, in this order:\n\n"
+        + "\n".join(f"  {stage:12} {what}" for stage, what in STAGES.items())
+        + "\n\nEvery stage saves checkpoints and contact sheets as it goes, and resumes from its last checkpoint when "
+        "it is\nstarted again. `run.py train STAGE --help` lists the options of a stage.",
+        add_help=False,
+    )
+    command.add_argument("stage", choices=STAGES, nargs="?")
+    command.add_argument("-h", "--help", action="store_true", help="show the stages, or the options of one stage")
+
+    command = commands.add_parser("bench", help="measure the shipped weights and print a table")
+    command.add_argument("name", choices=benchmarks(), help="the result is also written to output/bench/NAME.json")
+    return top
+
+
+def benchmarks() -> list[str]:
+    """The scripts in benchmarks/ that can be run by name."""
+    return sorted(f.stem for f in (ROOT / "benchmarks").glob("*.py") if not f.stem.startswith("_"))
+
+
+def main(arguments: list[str]) -> int:
+    top = parser()
+    options, rest = top.parse_known_args(arguments)
+    if rest and options.command not in ("test", "train", "bench"):
+        top.error(f"unrecognized arguments: {' '.join(rest)}")
+    if options.command == "demo":
+        return make_clip(options)
+    if options.command == "serve":
+        return serve(options)
+    if options.command == "train":
+        return train(top, options, rest)
+    if options.command == "bench":
+        python = environment.prepare(("train",))
+        return module(python, f"benchmarks.{options.name}", rest)
+    python = environment.prepare(("train", "test"))
+    os.environ[browser.VARIABLE] = str(browser.find_or_install(python))
+    return module(python, "pytest", rest)
+
+
+def module(python: Path, name: str, arguments: list[str]) -> int:
+    """Run `python -m name arguments` in the repository root."""
+    process = subprocess.Popen([python, "-m", name, *arguments], cwd=ROOT)
+    while True:
+        try:
+            return process.wait()
+        except Terminated:
+            process.send_signal(signal.SIGINT if os.name != "nt" else signal.SIGTERM)
+        except KeyboardInterrupt:
+            continue  # the terminal told it as well: let it save, stop its server and end
+
+
+def chosen_comfyui(path: Path | None) -> tuple[Path, Path]:
+    """(Python, folder) of the ComfyUI to use: the user's when a path is given, else one made here."""
+    if path is None:
+        return environment.prepare(), environment.COMFYUI
+    path = path.expanduser().resolve()
+    python = environment.python_of(path)
+    environment.check_packages(python)
+    return python, path
+
+
+def make_clip(options: argparse.Namespace) -> int:
+    # Before any set-up, so that a mistake is told at once.
+    workflow = demo.workflow(options.prompt, seed=options.seed, steps=options.steps)
+    target = demo.target(options.prompt, options.output)
+    python, comfyui = chosen_comfyui(options.comfyui)
+    log = BASE / "demo.log"
+    BASE.mkdir(parents=True, exist_ok=True)
+    environment.say("starting ComfyUI")
+    with Server(python, comfyui=comfyui, log=log) as server:
+        clip = demo.render(server.client, workflow, environment.say)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(clip)
+    environment.say(str(target))
+    return 0
+
+
+def serve(options: argparse.Namespace) -> int:
+    python, comfyui = chosen_comfyui(options.comfyui)
+    BASE.mkdir(parents=True, exist_ok=True)
+    extra = ["--extra-model-paths-config", str(models_config(comfyui, BASE))] if options.comfyui else []
+    with Server(python, comfyui=comfyui, port=options.port, arguments=extra) as server:
+        environment.say(f"\nComfyUI with STUNet: {server.url}   (Ctrl-C stops it)")
+        return server.wait()
+
+
+def train(top: argparse.ArgumentParser, options: argparse.Namespace, rest: list[str]) -> int:
+    if options.stage is None:
+        commands = next(a for a in top._actions if isinstance(a, argparse._SubParsersAction))
+        commands.choices["train"].print_help()
+        return 0 if options.help else 2
+    python = environment.prepare(("train",))
+    return module(python, f"training.train_{options.stage}", [*rest, *(["--help"] if options.help else [])])
+
+
+class Terminated(KeyboardInterrupt):
+    """`kill` was said to run.py: it stops what it started, as for Ctrl-C."""
+
+
+def stop(number: int, frame: object) -> None:
+    raise Terminated
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (SetupError, demo.DemoError) as error:
+        sys.exit(f"run.py: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
