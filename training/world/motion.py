@@ -1,6 +1,7 @@
 """Where a thing is at every moment: the twelve motions of the world as functions of time.
 
-Time is in seconds from the clip's middle; positions and sizes are fractions of the frame; angles are radians, clockwise on the screen.
+Time is in seconds from the clip's middle; positions and sizes are fractions of the frame; angles are radians,
+clockwise on the screen.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ class Moving(Protocol):
 
 @dataclass(frozen=True)
 class Poses:
-    """centre [F, 2] (x, y), scale [F] (longer side), both in fractions of the frame; angle [F] rad; stretch [F, 2] (along x, y)."""
+    """centre [F, 2] (x, y), scale [F] (longer side), both in fractions of the frame; angle [F] rad; stretch [F, 2]
+    (along x, y).
+    """
 
     centre: np.ndarray
     scale: np.ndarray

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import cv2
 import numpy as np
 
 COLOURS: dict[str, tuple[int, int, int]] = {
@@ -27,7 +26,9 @@ VARIANTS = 16  # small differences of one background, chosen by the scene's seed
 
 
 def background(name: str, size: int, seed: int, seconds: float = 0.0) -> np.ndarray:
-    """The background as uint8 RGB [size, size, 3], read-only. Only "water" changes with `seconds`, and it ripples when they pass."""
+    """The background as uint8 RGB [size, size, 3], read-only. Only "water" changes with `seconds`, and it ripples
+    when they pass.
+    """
     if name == "water" and seconds:
         return paint(name, size, seed % VARIANTS, seconds)
     return still(name, size, seed % VARIANTS)

@@ -20,9 +20,10 @@ from training.world.sprites import BOX, SMALLER, Sprite, composite, sprite
 class Clip:
     """What `render` made. F frames of size H = W, T things; positions in pixels, pixel i covering [i, i+1).
 
-    frames uint8 [F, H, W, 3] RGB; masks bool [T, F, H, W], each thing's visible pixels; centres float [T, F, 2] (x, y), scales [T, F]
-    (longer side as a fraction of the frame), angles [T, F] (radians, clockwise); local_mask bool [F, H, W], the part that moves in
-    place (empty without one). `mask`, `centre`, `scale`, `angle` are those of things[0].
+    frames uint8 [F, H, W, 3] RGB; masks bool [T, F, H, W], each thing's visible pixels; centres float [T, F, 2] (x,
+    y), scales [T, F] (longer side as a fraction of the frame), angles [T, F] (radians, clockwise); local_mask bool
+    [F, H, W], the part that moves in place (empty without one). `mask`, `centre`, `scale`, `angle` are those of
+    things[0].
     """
 
     frames: np.ndarray
@@ -58,7 +59,8 @@ def render(
     start: float = 0.0,
     only: Sequence[int] | None = None,
 ) -> Clip:
-    """Render a scene: `frames` frames at `fps` from `start` seconds into the five-second clip, or of those only the indices `only`.
+    """Render a scene: `frames` frames at `fps` from `start` seconds into the five-second clip, or of those only the
+    indices `only`.
 
     ValueError for frames < 1, size < 16, fps <= 0, or an index outside 0..frames-1.
     """
@@ -93,7 +95,9 @@ def render(
 def stamp(
     frame: np.ndarray, under: np.ndarray, mask: np.ndarray, local: np.ndarray, drawing: Sprite, track: Poses, n: int
 ) -> None:
-    """Draw one pose of a drawing into `frame` [H, W, 3] and `mask` [H, W], and take its pixels from the masks it hides."""
+    """Draw one pose of a drawing into `frame` [H, W, 3] and `mask` [H, W], and take its pixels from the masks it
+    hides.
+    """
     size = frame.shape[0]
     wanted = track.scale[n] * size / BOX * SMALLER[0]  # the cell's side in the frame, px
     level = max(i for i, side in enumerate(SMALLER) if i == 0 or side >= wanted)

@@ -1,7 +1,7 @@
 """What a clip of the world shows, as validated data, and how such scenes are drawn at random.
 
-A scene holds one or two things on a background. Everything about its pixels follows from it, and everything a caption says can be
-checked against it.
+A scene holds one or two things on a background. Everything about its pixels follows from it, and everything a caption
+says can be checked against it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ CLASH = 0.45  # a thing of which this share has the background's colour cannot b
 class Thing:
     """One object of a scene.
 
-    `size` is its longer side as a fraction of the frame (0.05..1.5; sampled 0.35..0.75), `x`, `y` its centre at the clip's middle as
-    fractions of the frame, `speed` a factor (0.25..2; 1 is normal), `phase` in radians, where a periodic motion stands at the middle.
+    `size` is its longer side as a fraction of the frame (0.05..1.5; sampled 0.35..0.75), `x`, `y` its centre at the
+    clip's middle as fractions of the frame, `speed` a factor (0.25..2; 1 is normal), `phase` in radians, where a
+    periodic motion stands at the middle.
     """
 
     object: str
@@ -65,7 +66,8 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """One clip: one or two things, a background, a seed for its small variations, and perhaps a part that moves in place.
+    """One clip: one or two things, a background, a seed for its small variations, and perhaps a part that moves in
+    place.
 
     `named` says which attributes the caption names; "object" is always among them. Judges score only what is named.
     """
@@ -108,10 +110,11 @@ def set_aside(thing: str, style: str, background: str) -> bool:
 
 
 def is_held_out(scene: Scene) -> bool:
-    """Whether training never sees this scene: any of its things is in a combination of object, style and background set aside.
+    """Whether training never sees this scene: any of its things is in a combination of object, style and background
+    set aside.
 
-    The motion is no part of the combination, so that the same split also holds for single frames: no frame and no clip of a held-out
-    object, style and background is ever trained on, whatever the motion.
+    The motion is no part of the combination, so that the same split also holds for single frames: no frame and no
+    clip of a held-out object, style and background is ever trained on, whatever the motion.
     """
     return any(set_aside(thing.object, thing.style, scene.background) for thing in scene.things)
 
@@ -132,8 +135,9 @@ def sample_scene(
 ) -> Scene:
     """Draw a scene. `two` and `local` are the shares of scenes with two things and with a part that moves in place.
 
-    Held-out combinations (`is_held_out`) never come with `held_out=False`, and always with `held_out=True`. The scene depends only on
-    the generator's state and the arguments. ValueError for an unknown object or style, or shares outside 0..1.
+    Held-out combinations (`is_held_out`) never come with `held_out=False`, and always with `held_out=True`. The scene
+    depends only on the generator's state and the arguments. ValueError for an unknown object or style, or shares
+    outside 0..1.
     """
     if not objects:
         raise ValueError("objects: is empty; give at least one object name")
@@ -161,7 +165,9 @@ def sample_scene(
 
 
 def sample_named(rng: np.random.Generator, things: tuple[Thing, ...], part: str | None) -> frozenset[str]:
-    """Which attributes the caption will name: style is left out of 15 % of captions, background of 10 %, motion of 10 %."""
+    """Which attributes the caption will name: style is left out of 15 % of captions, background of 10 %, motion of 10
+    %.
+    """
     named = {"object"}
     named |= {"style"} if rng.random() > 0.15 else set()
     named |= {"background"} if rng.random() > 0.10 else set()
@@ -182,7 +188,9 @@ def sample_speed(rng: np.random.Generator, motion: str) -> float:
 def sample_thing(
     rng: np.random.Generator, name: str, style: str, motion: str, size: float | None = None, speed: float | None = None
 ) -> Thing:
-    """A thing somewhere in the frame, its whole path inside but for a small overhang (a fifth of its size in every fourth scene)."""
+    """A thing somewhere in the frame, its whole path inside but for a small overhang (a fifth of its size in every
+    fourth scene).
+    """
     speed = sample_speed(rng, motion) if speed is None else speed
     size = float(np.clip(rng.normal(0.60, 0.09), 0.38, 0.75)) if size is None else size
     phase = float(rng.uniform(0, 2 * math.pi))
@@ -201,7 +209,9 @@ def sample_thing(
 
 
 def reach(thing: Thing, overhang: float) -> tuple[np.ndarray, np.ndarray]:
-    """The corner points ([2] each: x, y) of the box the thing covers over the whole clip, less the overhang allowed outside the frame."""
+    """The corner points ([2] each: x, y) of the box the thing covers over the whole clip, less the overhang allowed
+    outside the frame.
+    """
     pose = poses(thing, np.linspace(-CLIP_SECONDS / 2, CLIP_SECONDS / 2, 41))
     half = pose.scale[:, None] * (0.5 - overhang)
     return (pose.centre - half).min(axis=0), (pose.centre + half).max(axis=0)

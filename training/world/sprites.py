@@ -1,4 +1,6 @@
-"""The drawings: cells of the sprite sheets, premultiplied, at several sizes, with what the renderer needs to know of each."""
+"""The drawings: cells of the sprite sheets, premultiplied, at several sizes, with what the renderer needs to know of
+each.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ SMALLER = (128, 90, 64, 45, 32, 22, 16)  # cell sizes of the mip levels, a facto
 
 @dataclass(frozen=True)
 class Sprite:
-    """`levels`: premultiplied RGBA uint8 [c, c, 4] for each size in SMALLER; `middle`: the drawing's centre of mass in cell px."""
+    """`levels`: premultiplied RGBA uint8 [c, c, 4] for each size in SMALLER; `middle`: the drawing's centre of mass
+    in cell px.
+    """
 
     levels: tuple[np.ndarray, ...]
     middle: tuple[float, float]

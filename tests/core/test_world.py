@@ -1,0 +1,215 @@
+"""The world's ground truth agrees with its pixels, its captions with its vocabulary, and its split with its promise."""
+
+from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from training.world import (
+    BACKGROUNDS,
+    HELD_OUT_STYLES,
+    LOCALS,
+    MOTIONS,
+    OBJECT_NAMES,
+    STYLES,
+    Scene,
+    Thing,
+    caption,
+    is_held_out,
+    labels,
+    render,
+    sample_scene,
+    vocabulary,
+    words,
+)
+from training.world.scene import set_aside
+
+TRAINED = OBJECT_NAMES[:64]
+
+
+def scenes(count: int, seed: int = 0, **options: Any) -> list[Scene]:
+    rng = np.random.default_rng(seed)
+    return [sample_scene(rng, TRAINED, **options) for _ in range(count)]
+
+
+def one(motion: str, **options: Any) -> Scene:
+    thing = {
+        "object": "apple",
+        "style": "flat",
+        "size": 0.4,
+        "x": 0.5,
+        "y": 0.5,
+        "motion": motion,
+        "phase": 0.3,
+    } | options
+    return Scene((Thing(**thing),), "blue")
+
+
+def middle_of(mask: np.ndarray) -> np.ndarray:
+    y, x = np.nonzero(mask)
+    return np.array([x.mean() + 0.5, y.mean() + 0.5])
+
+
+def test_the_same_seed_gives_the_same_scene_caption_and_pixels():
+    first, second = scenes(6, seed=3), scenes(6, seed=3)
+    assert first == second
+    for a, b in zip(first, second, strict=True):
+        assert caption(a, np.random.default_rng(1)) == caption(b, np.random.default_rng(1))
+        assert np.array_equal(render(a, only=[7, 70]).frames, render(b, only=[7, 70]).frames)
+
+
+def test_some_frames_alone_are_those_of_the_whole_clip():
+    scene = scenes(1, seed=5)[0]
+    whole, some = render(scene), render(scene, only=[0, 41, 79])
+    assert whole.frames.shape == (80, 128, 128, 3)
+    assert np.array_equal(whole.frames[[0, 41, 79]], some.frames)
+    assert np.allclose(whole.centre[[0, 41, 79]], some.centre)
+
+
+@pytest.mark.parametrize("motion", MOTIONS)
+def test_mask_and_centre_agree_with_the_frames(motion):
+    scene = one(motion, size=0.35)
+    clip = render(scene, only=range(0, 80, 9))
+    empty = render(replace(scene, things=(replace(scene.things[0], x=2.0, motion="still"),)), only=[0]).frames[0]
+    for k in range(len(clip.frames)):
+        changed = np.abs(clip.frames[k].astype(int) - empty).max(axis=2) > 40
+        assert (changed & clip.mask[k]).sum() > 0.8 * clip.mask[k].sum()
+        assert (changed & ~clip.mask[k]).sum() < 0.1 * clip.mask[k].sum()
+        assert np.abs(middle_of(clip.mask[k]) - clip.centre[k]).max() < 1.5
+
+
+def test_each_motion_goes_the_way_it_says():
+    clips = {motion: render(one(motion), size=32) for motion in MOTIONS}
+    moved = {motion: clip.centre[-1] - clip.centre[0] for motion, clip in clips.items()}
+    assert np.ptp(clips["still"].centre, axis=0).max() == 0
+    for motion, axis, sign in (("left", 0, -1), ("right", 0, 1), ("up", 1, -1), ("down", 1, 1)):
+        assert 0.25 < sign * moved[motion][axis] / 32 < 0.6
+        assert np.ptp(clips[motion].centre[:, 1 - axis]) == 0
+    assert clips["grow"].scale[-1] > 1.5 * clips["grow"].scale[0]
+    assert clips["shrink"].scale[0] > 1.5 * clips["shrink"].scale[-1]
+    assert np.pi < clips["spin"].angle[-1] - clips["spin"].angle[0] < 5 * np.pi
+    for motion, axis in (("bounce", 1), ("swing", 0), ("circle", 0), ("shake", 0)):
+        path = clips[motion].centre[:, axis]
+        turns = np.count_nonzero(np.diff(np.sign(np.diff(path))))
+        assert turns >= {"bounce": 4, "swing": 3, "circle": 2, "shake": 20}[motion]
+        assert np.ptp(path) >= 4 / 128 * 32
+    around = np.unwrap(np.arctan2(*(clips["circle"].centre - 16).T[::-1]))
+    assert np.all(np.diff(around) > 0), "circles go clockwise on the screen"
+
+
+def test_speed_changes_how_far_a_thing_goes():
+    far = [np.ptp(render(one("left", speed=speed), size=32).centre[:, 0]) for speed in (0.6, 1.0, 1.5)]
+    assert far[0] < 0.8 * far[1] < 0.8 * far[2]
+
+
+def test_things_stay_in_the_frame():
+    for scene in scenes(60, seed=8):
+        clip = render(scene, size=64, only=range(0, 80, 6))
+        wide = render(
+            replace(
+                scene,
+                things=tuple(replace(t, size=t.size / 2, x=t.x / 2 + 0.25, y=t.y / 2 + 0.25) for t in scene.things),
+            ),
+            size=64,
+            only=[40],
+        )
+        whole = wide.masks.sum(axis=(2, 3)).max(axis=1) * 4
+        at_middle = clip.masks[:, 6].sum(axis=(1, 2))
+        assert np.all(at_middle > 0.55 * whole)
+        assert np.all((clip.centres > 0) & (clip.centres < 64))
+
+
+def test_a_tenth_is_held_out_and_the_split_is_disjoint():
+    share = np.mean([set_aside(o, s, b) for o in OBJECT_NAMES for s in STYLES for b in BACKGROUNDS])
+    assert 0.09 < share < 0.11
+    assert not any(is_held_out(scene) for scene in scenes(150, seed=1))
+    assert all(is_held_out(scene) for scene in scenes(40, seed=2, held_out=True))
+    assert not is_held_out(Scene((Thing("rocket", "3d", 0.5, 0.5, 0.5, "up"),), "purple")), (
+        "the README's prompt is trained on"
+    )
+
+
+def test_every_word_of_a_caption_is_in_the_vocabulary():
+    known, rng = set(vocabulary()), np.random.default_rng(0)
+    for scene in scenes(400, seed=4, two=0.3, local=0.2):
+        text = caption(scene, rng)
+        assert set(words(text)) <= known, text
+        assert all(thing.object in text for thing in scene.things)
+        assert (
+            scene.background in text
+            or "background" not in scene.named
+            or scene.background in ("gray", "sunset sky", "grass", "water", "checkerboard", "night sky")
+        )
+    assert set(words("a 3d style rocket flying up on a purple background")) <= known
+
+
+def test_captions_name_what_named_says():
+    rng = np.random.default_rng(0)
+    bare = Scene((Thing("apple", "3d", 0.5, 0.5, 0.5, "spin", 1.5),), "red", named=frozenset({"object"}))
+    assert all(not set(words(caption(bare, rng))) & {"3d", "red", "spinning", "fast"} for _ in range(30))
+    said = {
+        caption(replace(bare, named=frozenset({"object", "style", "background", "motion"})), rng) for _ in range(60)
+    }
+    assert all("3d" in text and "red" in text for text in said)
+    assert len(said) > 40
+
+
+def test_held_out_styles_come_only_by_name():
+    drawn = {thing.style for scene in scenes(200) for thing in scene.things}
+    assert drawn == set(STYLES)
+    assert scenes(1, styles=HELD_OUT_STYLES[:1])[0].things[0].style == "noto-v1"
+
+
+@pytest.mark.parametrize("local", LOCALS)
+def test_only_the_local_part_moves(local):
+    background = "water" if local == "water" else "teal"
+    clip = render(Scene((Thing("dog", "flat", 0.45, 0.3, 0.5, "still"),), background, 5, local), only=range(0, 80, 7))
+    moving = np.ptp(clip.frames.astype(int), axis=0).max(axis=2) > 40
+    assert moving.sum() > 100
+    edge = clip.local_mask.any(axis=0)
+    grown = sum(np.roll(edge, (dy, dx), (0, 1)) for dy in (-1, 0, 1) for dx in (-1, 0, 1)) > 0
+    assert (moving & ~grown).sum() == 0
+    inside = cv2.erode(clip.mask.all(axis=0).astype(np.uint8), np.ones((3, 3))) > 0  # not its antialiased rim
+    assert (moving & inside).sum() == 0
+
+
+def test_pairs_stand_side_by_side():
+    pairs = scenes(40, seed=6, two=1.0, local=0.0)
+    for scene in pairs:
+        left, right = scene.things
+        assert left.object != right.object
+        assert left.style == right.style
+        assert left.x < 0.35 < 0.65 < right.x
+        assert labels(scene)["second"] == OBJECT_NAMES.index(right.object)
+    assert {scene.things[0].motion == scene.things[1].motion for scene in pairs} == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"object": "sofa"}, "object: "),
+        ({"style": "oil"}, "style: "),
+        ({"motion": "fly"}, "motion: "),
+        ({"size": 0.0}, "size: "),
+        ({"x": float("nan")}, "x: "),
+        ({"speed": -1.0}, "speed: "),
+    ],
+)
+def test_wrong_things_are_refused_by_name(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(one("still").things[0], **change)
+
+
+def test_wrong_scenes_and_renders_are_refused_by_name():
+    scene = one("still")
+    for change in ({"background": "plaid"}, {"local": "water"}, {"things": ()}, {"named": frozenset({"motion"})}):
+        with pytest.raises(ValueError, match=next(iter(change))):
+            replace(scene, **change)
+    with pytest.raises(ValueError, match="frames"):
+        render(scene, frames=0)
+    with pytest.raises(ValueError, match="only"):
+        render(scene, only=[80])
+    with pytest.raises(ValueError, match="objects"):
+        sample_scene(np.random.default_rng(0), [])
