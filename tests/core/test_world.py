@@ -35,16 +35,7 @@ def scenes(count: int, seed: int = 0, **options: Any) -> list[Scene]:
 
 
 def one(motion: str, **options: Any) -> Scene:
-    thing = {
-        "object": "apple",
-        "style": "flat",
-        "size": 0.4,
-        "x": 0.5,
-        "y": 0.5,
-        "motion": motion,
-        "phase": 0.3,
-    } | options
-    return Scene((Thing(**thing),), "blue")
+    return Scene((replace(Thing("apple", "flat", 0.4, 0.5, 0.5, motion, phase=0.3), **options),), "blue")
 
 
 def middle_of(mask: np.ndarray) -> np.ndarray:
@@ -171,7 +162,8 @@ def test_only_the_local_part_moves(local):
     edge = clip.local_mask.any(axis=0)
     grown = sum(np.roll(edge, (dy, dx), (0, 1)) for dy in (-1, 0, 1) for dx in (-1, 0, 1)) > 0
     assert (moving & ~grown).sum() == 0
-    inside = cv2.erode(clip.mask.all(axis=0).astype(np.uint8), np.ones((3, 3))) > 0  # not its antialiased rim
+    thing: Any = clip.mask.all(axis=0).astype(np.uint8)
+    inside = cv2.erode(thing, np.ones((3, 3))) > 0  # not its antialiased rim
     assert (moving & inside).sum() == 0
 
 
