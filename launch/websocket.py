@@ -20,21 +20,21 @@ class WebSocket:
         parts = urlsplit(url)
         host, port = parts.hostname or "127.0.0.1", parts.port or 80
         self.socket = socket.create_connection((host, port), timeout)
-        self.reader = self.socket.makefile("rb")
+        self.buffer = bytearray()  # received and not yet read
         key = base64.b64encode(os.urandom(16))
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
         self.socket.sendall(
             f"GET {target} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: {key.decode()}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
-        status = self.reader.readline()
-        headers: dict[str, str] = {}
-        while line := self.reader.readline().decode("latin-1").strip():
-            name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
+        while b"\r\n\r\n" not in self.buffer:
+            self._fill()
+        answer, _, rest = bytes(self.buffer).partition(b"\r\n\r\n")
+        self.buffer = bytearray(rest)
+        status, *headers = answer.decode("latin-1").split("\r\n")
         accept = base64.b64encode(hashlib.sha1(key + MAGIC).digest()).decode()
-        if b" 101 " not in status or headers.get("sec-websocket-accept") != accept:
-            raise ConnectionError(f"{url} did not accept a websocket: {status.decode('latin-1').strip()}")
+        if " 101 " not in status or f"sec-websocket-accept: {accept}".lower() not in [h.lower() for h in headers]:
+            raise ConnectionError(f"{url} did not accept a websocket: {status}")
 
     def receive(self, timeout: float | None = None) -> str | bytes:
         """The next message: text as str, binary as bytes.
@@ -42,11 +42,10 @@ class WebSocket:
         Raises TimeoutError when nothing arrives in `timeout` seconds, ConnectionError when the other side closed.
         """
         kind, parts = 0, bytearray()
-        self.socket.settimeout(timeout)
-        first = self.reader.peek(1)[:1]  # time out only between messages, never inside one
-        if not first:
-            raise ConnectionError("the websocket was closed")
-        self.socket.settimeout(60)
+        if not self.buffer:
+            self.socket.settimeout(timeout)
+            self._fill()
+        self.socket.settimeout(60)  # time out between messages, not inside one
         while True:
             final, opcode, payload = self._frame()
             if opcode == PING:
@@ -76,7 +75,6 @@ class WebSocket:
             self.send(CLOSE, b"")
         except OSError:
             pass
-        self.reader.close()
         self.socket.close()
 
     def _frame(self) -> tuple[bool, int, bytes]:
@@ -89,7 +87,14 @@ class WebSocket:
         return bool(first & 0x80), first & 0x0F, self._read(size)
 
     def _read(self, size: int) -> bytes:
-        data = self.reader.read(size)
-        if len(data) < size:
-            raise ConnectionError("the websocket was closed in the middle of a message")
+        while len(self.buffer) < size:
+            self._fill()
+        data = bytes(self.buffer[:size])
+        del self.buffer[:size]
         return data
+
+    def _fill(self) -> None:
+        received = self.socket.recv(1 << 16)
+        if not received:
+            raise ConnectionError("the websocket was closed")
+        self.buffer += received

@@ -1,0 +1,94 @@
+"""The shipped workflows, executed as they are in a real ComfyUI over HTTP, and what they saved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from launch.client import Client, Run
+from tests.host.conftest import WORKFLOWS, api_form
+from tests.host.video import decode
+
+NAMES = sorted(path.stem for path in (WORKFLOWS / "api").glob("*.json"))
+# What the frontend draws without the server knowing a node of that name.
+DRAWN_BY_THE_FRONTEND = {"Note", "MarkdownNote", "Reroute", "PrimitiveNode"}
+
+
+def test_there_are_workflows_each_in_both_forms_with_a_picture() -> None:
+    assert "text_to_video" in NAMES
+    assert sorted(path.stem for path in WORKFLOWS.glob("*.json")) == NAMES
+    assert sorted(path.stem for path in WORKFLOWS.glob("*.jpg")) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_runs_and_saves_a_file(name: str, finished: Callable[[str], Run], client: Client) -> None:
+    files = [file for file in finished(name).files() if file.type == "output"]
+    assert files, "the workflow saved nothing"
+    for file in files:
+        assert client.download(file)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_names_only_registered_nodes_and_inputs(name: str, client: Client) -> None:
+    known = client.json("/object_info")
+    for node in api_form(name).values():
+        assert set(node["inputs"]) <= inputs_of(known[node["class_type"]]), node["class_type"]
+    drawn = json.loads((WORKFLOWS / f"{name}.json").read_text(encoding="utf-8"))
+    for node in drawn["nodes"]:
+        if node["type"] not in DRAWN_BY_THE_FRONTEND:
+            named = {slot["name"] for slot in node.get("inputs", [])}
+            assert named <= inputs_of(known[node["type"]]), node["type"]
+            outputs = [slot["name"] for slot in node.get("outputs", [])]
+            assert outputs == known[node["type"]]["output_name"], node["type"]
+
+
+def inputs_of(node: dict[str, Any]) -> set[str]:
+    """The names of a node's inputs, from /object_info."""
+    return {name for group in node["input"].values() for name in group}
+
+
+def test_text_to_video_is_80_frames_of_something_that_moves(finished: Callable[[str], Run], client: Client) -> None:
+    (file,) = finished("text_to_video").files()
+    assert Path(file.filename).suffix == ".mp4"
+    video = decode(client.download(file))
+    assert video.codec == "h264"
+    assert video.fps == 16
+    assert video.frames.shape == (80, 128, 128, 3)
+    pixels = video.frames.astype(np.float32)
+    assert pixels.std(axis=(1, 2)).mean(axis=-1).min() > 8, "a frame is blank"
+    assert np.abs(np.diff(pixels, axis=0)).mean(axis=(1, 2, 3)).max() < 60, "two frames have nothing in common"
+    assert np.abs(pixels[0] - pixels[-1]).mean() > 2, "nothing moved"
+
+
+def test_the_same_workflow_again_is_the_same_clip(finished: Callable[[str], Run], client: Client) -> None:
+    """Nothing of an earlier run stays in the model: a short variation, run before and after another seed."""
+    nodes = api_form("text_to_video")
+    shorten(nodes, seconds=0.5, steps=2)
+    pictures = []
+    for seed in (1, 2, 1):
+        set_input(nodes, ("seed", "noise_seed"), seed)
+        # Another file name, or ComfyUI answers from its cache.
+        set_input(nodes, ("filename_prefix",), f"again/{len(pictures)}")
+        (file,) = client.submit(nodes).files()
+        pictures.append(decode(client.download(file)).frames)
+    assert pictures[0].shape[0] == 8
+    assert np.array_equal(pictures[0], pictures[2])
+    assert not np.array_equal(pictures[0], pictures[1])
+
+
+def shorten(nodes: dict[str, dict[str, Any]], *, seconds: float, steps: int) -> None:
+    set_input(nodes, ("seconds",), seconds)
+    set_input(nodes, ("steps",), steps)
+
+
+def set_input(nodes: dict[str, dict[str, Any]], names: tuple[str, ...], value: Any) -> None:
+    """Set every input of one of these names that is a value and not a link."""
+    for node in nodes.values():
+        for name in names:
+            if name in node["inputs"] and not isinstance(node["inputs"][name], list):
+                node["inputs"][name] = value
