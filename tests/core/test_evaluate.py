@@ -1,0 +1,116 @@
+"""The figures count what captions name, and nothing else; the judges' files are checked on reading."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from training.evaluate import best, evaluate_clips, evaluate_images
+from training.judges import Judges, Verdict, new_judges, shrink_clip
+from training.world import BACKGROUNDS, MOTIONS, OBJECT_NAMES, STYLES, Scene, Thing, render
+
+TRAINED = OBJECT_NAMES[:64]
+
+
+class Oracle(Judges):
+    """Judges that see what they are told: frames carry their scene's number in the first pixel."""
+
+    def __init__(self, scenes: list[Scene]):
+        fresh = new_judges(TRAINED)
+        super().__init__(fresh.frame, fresh.motion, fresh.objects)
+        self.scenes = scenes
+
+    def look(self, frames):
+        told = [self.scenes[int(frame[0, 0, 0])] for frame in frames]
+        objects = np.stack([sum(np.eye(64)[TRAINED.index(thing.object)] for thing in scene.things) for scene in told])
+        style = np.stack([np.eye(4)[STYLES.index(scene.things[0].style)] for scene in told])
+        background = np.stack([np.eye(len(BACKGROUNDS))[BACKGROUNDS.index(scene.background)] for scene in told])
+        return Verdict(objects, style, background, np.zeros((len(told), 32, 32)))
+
+    def motions(self, clips):
+        told = [self.scenes[int(clip[0, 0, 0, 0])] for clip in clips]
+        return np.stack([np.eye(12)[MOTIONS.index(scene.things[0].motion)] for scene in told])
+
+
+def scene(name="apple", style="flat", background="red", motion="up", named="") -> Scene:
+    said = frozenset({"object", *named.split()})
+    return Scene((Thing(name, style, 0.5, 0.5, 0.5, motion),), background, named=said)
+
+
+def pictures(numbers: list[int]) -> np.ndarray:
+    return np.stack([np.full((16, 16, 3), number, np.uint8) for number in numbers])
+
+
+def test_only_what_is_named_is_scored():
+    shown = scene("dog", "3d", "blue")
+    asked = [scene("dog", "flat", "red"), scene("apple", "3d", "blue", named="style background")]
+    figures = evaluate_images(pictures([0, 0]), asked, Oracle([shown]))
+    assert figures == {"object": 0.5, "object_single": 0.5, "style": 1.0, "background": 1.0}
+
+
+def test_a_pair_needs_both_of_its_things():
+    left, right = scene("apple").things[0], scene("dog").things[0]
+    pair = Scene((left, right), "red")
+    wrong = replace(pair, things=(left, replace(right, object="fox")))
+    figures = evaluate_images(pictures([0, 0]), [pair, wrong], Oracle([pair]))
+    assert figures["object_pair"] == figures["object"] == 0.5
+    assert "object_single" not in figures
+
+
+def test_clips_are_scored_on_motion_and_on_holding_the_object():
+    shown = [scene("dog", motion="up"), scene("fox", motion="spin")]
+    steady, changing = pictures([0] * 80), pictures([0] * 79 + [1])
+    asked = [scene("dog", motion="up", named="motion"), scene("dog", motion="down", named="motion")]
+    figures = evaluate_clips([steady, changing], asked, Oracle(shown))
+    assert figures["motion"] == 0.5
+    assert figures["object_held"] == 0.5
+    assert figures["object"] == 1.0
+    assert 0.9 < figures["steady"] < 1.0
+
+
+def test_wrong_inputs_are_refused_by_name():
+    judges = Oracle([scene()])
+    with pytest.raises(ValueError, match="scenes"):
+        evaluate_images(pictures([0, 0]), [scene()], judges)
+    with pytest.raises(ValueError, match="do not know lion"):
+        evaluate_images(pictures([0]), [scene("lion")], judges)
+    with pytest.raises(ValueError, match="frames"):
+        new_judges(TRAINED).look(np.zeros((2, 16, 16, 3), np.float32))
+    with pytest.raises(ValueError, match="clip"):
+        shrink_clip(np.zeros((16, 16, 3), np.uint8))
+
+
+def test_best_is_in_order():
+    assert best(np.array([0.1, 3.0, 2.0]), 2) == [1, 2]
+
+
+def test_clips_of_any_length_are_shrunk_alike():
+    clip = render(scene(motion="left"), size=64).frames
+    assert shrink_clip(clip).shape == shrink_clip(clip[:7]).shape == (40, 32, 32, 3)
+    small = render(scene(motion="left"), size=32, only=[6]).frames[0]
+    assert np.abs(shrink_clip(clip)[3].astype(float) - small).mean() < 3
+
+
+def test_judges_come_back_from_their_file(tmp_path):
+    torch.manual_seed(0)
+    judges = new_judges(TRAINED[:5])
+    judges.accuracy = {"object": 0.5}
+    judges.save(tmp_path / "judges.safetensors")
+    again = Judges.load(tmp_path / "judges.safetensors")
+    frames = pictures([3, 200])
+    assert again.objects == TRAINED[:5]
+    assert again.accuracy == judges.accuracy
+    assert np.abs(again.look(frames).object - judges.look(frames).object).max() < 0.05
+    assert (tmp_path / "judges.safetensors").stat().st_size < 6e6
+
+
+def test_other_files_are_not_taken_for_judges(tmp_path):
+    with pytest.raises(FileNotFoundError, match="train_judges"):
+        Judges.load(tmp_path / "none.safetensors")
+    (tmp_path / "cut.safetensors").write_bytes(b"\x10\0\0\0")
+    save_file({"weight": torch.zeros(2)}, str(tmp_path / "other.safetensors"))
+    for name in ("cut", "other"):
+        with pytest.raises(ValueError, match=f"{name}.safetensors holds no judges"):
+            Judges.load(tmp_path / f"{name}.safetensors")

@@ -1,0 +1,89 @@
+"""The figures: how many of a model's frames and clips show what their captions asked for.
+
+    judges = Judges.load()
+    evaluate_images(frames, scenes, judges)   # frames [n, h, w, 3] uint8, scenes: what the captions said
+    evaluate_clips(clips, scenes, judges)     # clips n x [F, h, w, 3] uint8
+
+Only what a scene's caption names is scored (`scene.named`). Figures are shares in 0..1; a figure nothing was asked of
+is left out.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .judges import Judges, Verdict
+from .world import BACKGROUNDS, MOTIONS, STYLES, Scene
+
+
+def evaluate_images(frames: np.ndarray, scenes: Sequence[Scene], judges: Judges | None = None) -> dict[str, float]:
+    """Shares of frames [n, h, w, 3] uint8 that show the named object, style and background.
+
+    `object` counts a scene with two things only if both are found; `object_single` and `object_pair` split it.
+    ValueError when counts differ or a scene's object is one that the judges do not know.
+    """
+    judges = judges or Judges.load()
+    check(len(frames), scenes, judges)
+    return shares(frame_marks(judges.look(frames), scenes, judges))
+
+
+def evaluate_clips(
+    clips: Sequence[np.ndarray] | np.ndarray, scenes: Sequence[Scene], judges: Judges | None = None
+) -> dict[str, float]:
+    """Shares of clips, each [F, h, w, 3] uint8, that show what was asked.
+
+    object, style, background: on the median frame (F // 2). motion: over the clip, for scenes whose things all move
+    alike. object_held: the object judged the same on the first and the last frame, whatever it is. steady: mean over
+    clips of the share of (at most 16) frames judged to show the median frame's object.
+    """
+    judges = judges or Judges.load()
+    check(len(clips), scenes, judges)
+    middle = np.stack([clip[len(clip) // 2] for clip in clips])
+    marks = frame_marks(judges.look(middle), scenes, judges)
+    motions = judges.motions(clips).argmax(axis=1)
+    for scene, clip, motion in zip(scenes, clips, motions, strict=True):
+        asked = {thing.motion for thing in scene.things}
+        if "motion" in scene.named and len(asked) == 1:
+            marks.setdefault("motion", []).append(float(MOTIONS[motion] in asked))
+        count = len(scene.things)
+        index = np.unique(np.linspace(0, len(clip) - 1, 16).round().astype(int))
+        looked = judges.look(np.concatenate([clip[[0, len(clip) - 1, len(clip) // 2]], clip[index]])).object
+        seen = [frozenset(best(row, count)) for row in looked]
+        marks.setdefault("object_held", []).append(float(seen[0] == seen[1]))
+        marks.setdefault("steady", []).append(float(np.mean([one == seen[2] for one in seen[3:]])))
+    return shares(marks)
+
+
+def frame_marks(verdict: Verdict, scenes: Sequence[Scene], judges: Judges) -> dict[str, list[float]]:
+    """For each figure, 1 or 0 for every frame whose caption names that attribute."""
+    marks: dict[str, list[float]] = {}
+    for n, scene in enumerate(scenes):
+        asked = {judges.objects.index(thing.object) for thing in scene.things}
+        found = float(set(best(verdict.object[n], len(asked))) == asked)
+        for figure in ("object", "object_single" if len(asked) == 1 else "object_pair"):
+            marks.setdefault(figure, []).append(found)
+        if "style" in scene.named and scene.things[0].style in STYLES:
+            right = STYLES[int(verdict.style[n].argmax())] == scene.things[0].style
+            marks.setdefault("style", []).append(float(right))
+        if "background" in scene.named:
+            right = BACKGROUNDS[int(verdict.background[n].argmax())] == scene.background
+            marks.setdefault("background", []).append(float(right))
+    return marks
+
+
+def best(logits: np.ndarray, count: int) -> list[int]:
+    """The indices of the `count` largest logits."""
+    return [int(index) for index in np.argsort(-logits)[:count]]
+
+
+def shares(marks: dict[str, list[float]]) -> dict[str, float]:
+    return {figure: round(float(np.mean(values)), 4) for figure, values in marks.items()}
+
+
+def check(count: int, scenes: Sequence[Scene], judges: Judges) -> None:
+    if count != len(scenes) or not count:
+        raise ValueError(f"scenes: give one for each frame or clip; got {len(scenes)} scenes for {count} of those")
+    unknown = {thing.object for scene in scenes for thing in scene.things} - set(judges.objects)
+    if unknown:
+        names = ", ".join(sorted(unknown))
+        raise ValueError(f"scenes: these judges do not know {names}; they know {len(judges.objects)} objects")
