@@ -15,7 +15,7 @@ from training.world.palette import background
 from training.world.scene import Scene, Thing
 from training.world.sprites import BOX, SMALLER, Sprite, composite, sprite
 
-# A frame is drawn by a hundred tiny OpenCV calls: their threads would only wait for each other, and a busy machine makes
+# A frame is drawn by many tiny OpenCV calls: their threads would only wait for each other, and a busy machine makes
 # each wait last a time slice (measured beside a training process: 60 ms a frame with threads, 3 ms without).
 cv2.setNumThreads(1)
 
