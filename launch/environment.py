@@ -157,6 +157,8 @@ def install(step: Step) -> None:
             if result.returncode == 0:
                 return
             output += result.stderr
+        elif NO_NETWORK.search(text) and "--extra-index-url" not in attempt:
+            break  # the other attempts need the network too
     raise failed(step.name, output)
 
 

@@ -13,6 +13,8 @@ import pytest
 from launch.client import Client, Run
 from tests.host.conftest import WORKFLOWS, api_form
 from tests.host.video import decode
+from training.judges import Judges
+from training.world import BACKGROUNDS, MOTIONS, STYLES
 
 NAMES = sorted(path.stem for path in (WORKFLOWS / "api").glob("*.json"))
 # What the frontend draws without the server knowing a node of that name.
@@ -63,6 +65,21 @@ def test_text_to_video_is_80_frames_of_something_that_moves(finished: Callable[[
     assert pixels.std(axis=(1, 2)).mean(axis=-1).min() > 8, "a frame is blank"
     assert np.abs(np.diff(pixels, axis=0)).mean(axis=(1, 2, 3)).max() < 60, "two frames have nothing in common"
     assert np.abs(pixels[0] - pixels[-1]).mean() > 2, "nothing moved"
+
+
+def test_text_to_video_shows_what_its_prompt_says(finished: Callable[[str], Run], client: Client) -> None:
+    """Object, style and background on the middle frame and the motion over the clip, by the trained judges."""
+    texts = [node["inputs"]["text"] for node in api_form("text_to_video").values() if "text" in node["inputs"]]
+    assert "a 3d style rocket flying up on a purple background" in texts
+    (file,) = finished("text_to_video").files()
+    frames = decode(client.download(file)).frames
+    judges = Judges.load()
+    seen = judges.look(frames[40:41])
+    motion = judges.motions([frames])
+    names = (judges.objects, STYLES, BACKGROUNDS, MOTIONS)
+    logits = (seen.object, seen.style, seen.background, motion)
+    found = [words[int(row[0].argmax())] for words, row in zip(names, logits, strict=True)]
+    assert found == ["rocket", "3d", "purple", "up"]
 
 
 def test_the_same_workflow_again_is_the_same_clip(finished: Callable[[str], Run], client: Client) -> None:

@@ -1,0 +1,69 @@
+"""A headless Chromium looking at the shared ComfyUI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from launch import browser as browsers
+from launch.server import PACK_NAME, Server
+
+QUIET = [  # nothing but the page itself: no look-ups at a vendor's hosts
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass
+class Complaints:
+    """What the page said went wrong, as far as files of this pack are concerned."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def hear(self, page: Page) -> None:
+        page.on("console", self.console)
+        page.on("pageerror", lambda error: self.note(f"{error.message}\n{error.stack}"))
+        page.on("requestfailed", lambda request: self.note(f"not loaded: {request.url}"))
+
+    def console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.note(f"{message.text} ({message.location.get('url')})")
+
+    def note(self, text: str) -> None:
+        if PACK_NAME in text.lower():
+            self.lines.append(text)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    found = browsers.find()
+    assert found, f"no Chromium on this machine: `python run.py test` installs one, {browsers.VARIABLE} names another"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(found), headless=True, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def complaints() -> Complaints:
+    return Complaints()
+
+
+@pytest.fixture
+def page(chromium: Browser, comfyui: Server, complaints: Complaints) -> Iterator[Page]:
+    """A fresh tab; nothing but this machine can be reached from it."""
+    context = chromium.new_context(viewport={"width": 1600, "height": 900})
+    context.route(lambda url: not url.startswith(comfyui.url), lambda route: route.abort())
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    complaints.hear(page)
+    yield page
+    context.close()

@@ -1,0 +1,84 @@
+"""The template in ComfyUI's own user interface, on both canvases: it loads, it says what its API form says, it runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from launch.server import PACK_NAME, Server
+from tests.browser.conftest import Complaints
+
+WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
+NAMES = sorted(path.stem for path in WORKFLOWS.glob("*.json"))
+VUE_NODES = "Comfy.VueNodes.Enabled"
+
+LOAD = """async (address) => {
+    const answer = await fetch(address)
+    await window.app.loadGraphData(await answer.json())
+}"""
+API_FORM = "async () => (await window.app.graphToPrompt()).output"
+SET_WIDGETS = """(values) => {
+    for (const node of window.app.graph.nodes)
+        for (const widget of node.widgets ?? [])
+            if (widget.name in values) widget.value = values[widget.name]
+}"""
+LISTEN = """() => {
+    window.outcome = null
+    for (const name of ['execution_success', 'execution_error', 'execution_interrupted'])
+        window.comfyAPI.api.api.addEventListener(name, (event) => {
+            window.outcome = [name, event.detail?.exception_message ?? '']
+        })
+}"""
+
+
+@pytest.fixture(params=[False, True], ids=["classic", "vue"])
+def canvas(request: pytest.FixtureRequest, comfyui: Server, page: Page) -> Iterator[Page]:
+    """The opened page, with nodes drawn on the canvas and with nodes that are elements of the page."""
+    comfyui.client.json(f"/settings/{VUE_NODES}", request.param)
+    page.goto(comfyui.url)
+    page.wait_for_function("() => window.app?.graph && document.querySelector('[data-testid=queue-button]')")
+    yield page
+    comfyui.client.json(f"/settings/{VUE_NODES}", False)
+
+
+def load(page: Page, name: str) -> None:
+    """Open a template as the template browser does."""
+    page.evaluate(LOAD, f"/api/workflow_templates/{PACK_NAME}/{name}.json")
+
+
+def without_titles(nodes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {name: {"class_type": n["class_type"], "inputs": n["inputs"]} for name, n in nodes.items()}
+
+
+def test_templates_mean_the_same_as_their_api_forms_and_run(canvas: Page, complaints: Complaints) -> None:
+    """One opened page for all of it: opening it is what takes the time."""
+    for name in NAMES:
+        load(canvas, name)
+        shipped = json.loads((WORKFLOWS / "api" / f"{name}.json").read_text(encoding="utf-8"))
+        assert without_titles(canvas.evaluate(API_FORM)) == without_titles(shipped), name
+    load(canvas, "text_to_video")
+    # A short variation, and a file name of its own so that ComfyUI does not answer from its cache.
+    widgets = {"seconds": 0.25, "steps": 1, "filename_prefix": f"browser/{canvas.evaluate('Date.now()')}"}
+    canvas.evaluate(SET_WIDGETS, widgets)
+    canvas.evaluate(LISTEN)
+    canvas.get_by_test_id("queue-button").click()
+    canvas.wait_for_function("() => window.outcome")
+    assert canvas.evaluate("window.outcome") == ["execution_success", ""]
+    assert complaints.lines == []
+
+
+def test_the_help_of_a_node_opens(canvas: Page, complaints: Complaints) -> None:
+    load(canvas, "text_to_video")
+    canvas.evaluate("""() => {
+        const node = window.app.graph.nodes.find((node) => node.type === 'STUNetApply')
+        window.app.canvas.selectNode(node)
+        window.app.canvas.centerOnNode(node)
+    }""")
+    canvas.get_by_test_id("info-button").click()
+    expect(canvas.locator(".node-help-content")).to_contain_text("STUNet")
+    assert complaints.lines == []
