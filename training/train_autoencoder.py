@@ -1,7 +1,8 @@
 """Stage 2: the autoencoder, on single frames of rendered clips.
 
-L1 + MSE + L1 of image gradients, counted more on the things than on the background: a background is easy and large.
-A little noise on the latents keeps their space smooth. When done, the latents' mean and deviation become part of the model.
+L1 + MSE + L1 of image gradients, counted more on the things than on the background: a background is easy and large. Most
+steps see crops of a quarter frame on a thing, the last ones whole frames: the model is convolutional, and a crop costs a
+quarter. A little noise on the latents keeps their space smooth. When done, the latents' mean and deviation become part of the model.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from .sheets import save_sheet
 
 LATENT_NOISE = 0.03
 ON_THINGS = 4.0  # weight of a pixel on a thing against one of background
+CROP = 64        # pixels
+WHOLE = 0.12     # share of the steps, at the end, that see whole frames
 
 
 def reconstruction_loss(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -30,6 +33,18 @@ def reconstruction_loss(output: Tensor, target: Tensor, weight: Tensor) -> Tenso
     dy = error[..., 1:, :] - error[..., :-1, :]
     return ((error.abs() + 2 * error.square()) * weight).mean() + \
         (dx.abs() * weight[..., 1:]).mean() + (dy.abs() * weight[..., 1:, :]).mean()
+
+
+def crop(frames: Tensor, things: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """A CROP x CROP window of each frame, around a random pixel of a thing if there is one."""
+    out = []
+    for frame, thing in zip(frames, things, strict=True):
+        size = frame.shape[-1]
+        on = thing[0].nonzero()
+        at = on[int(rng.integers(len(on)))].numpy() if len(on) else rng.integers(0, size, 2)
+        y, x = np.clip(at - CROP // 2 + rng.integers(-CROP // 3, CROP // 3 + 1, 2), 0, size - CROP)
+        out.append((frame[:, y:y + CROP, x:x + CROP], thing[:, y:y + CROP, x:x + CROP]))
+    return torch.stack([f for f, _ in out]), torch.stack([t for _, t in out])
 
 
 @torch.no_grad()
@@ -54,7 +69,7 @@ def psnr(model: Autoencoder, seed: int, count: int = 128) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--resume", action="store_true")
@@ -71,7 +86,11 @@ def main() -> None:
         run.resume()
     model, optimizer = accelerator.prepare(model, optimizer)
     while run.running:
-        frames, things = frame_batch(run.rng(args.seed), args.batch)
+        rng = run.rng(args.seed)
+        whole = run.step >= args.steps * (1 - WHOLE)
+        frames, things = frame_batch(rng, args.batch // 2 if whole else args.batch)
+        if not whole:
+            frames, things = crop(frames, things, rng)
         weight = 1 + (ON_THINGS - 1) * things
         weight = weight / weight.mean()
         with accelerator.autocast():

@@ -38,10 +38,10 @@ class Decoder(nn.Sequential):
 
     def __init__(self) -> None:
         super().__init__(
-            nn.Conv2d(LATENT_CHANNELS, 160, 3, padding=1), nn.ReLU(), Residual(160), Residual(160), Residual(160),
-            nn.Upsample(scale_factor=2), nn.Conv2d(160, 96, 3, padding=1), nn.ReLU(), Residual(96), Residual(96),
-            nn.Upsample(scale_factor=2), nn.Conv2d(96, 64, 3, padding=1), nn.ReLU(), Residual(64),
-            nn.Conv2d(64, 12, 3, padding=1), nn.PixelShuffle(2))
+            nn.Conv2d(LATENT_CHANNELS, 128, 3, padding=1), nn.ReLU(), Residual(128), Residual(128), Residual(128),
+            nn.Conv2d(128, 96, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2), Residual(96), Residual(96),
+            nn.Conv2d(96, 48, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2), Residual(48),
+            nn.Conv2d(48, 12, 3, padding=1), nn.PixelShuffle(2))
 
 
 class Autoencoder(nn.Module):

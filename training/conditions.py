@@ -1,0 +1,69 @@
+"""What is given in training: every task of the paper as a random keep mask (1 = given), drawn at latent resolution.
+
+Lumiere trains one condition at a time; here the tasks are mixed from the start, since the input has the mask channel anyway
+(2401.12945, sec. 4: image to video, inpainting, cinemagraph; outpainting and continuation are the same with other masks).
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+VIDEO_TASKS = {"none": 0.54, "first": 0.12, "first_last": 0.05, "hole": 0.08, "region": 0.07, "outpaint": 0.06, "prefix": 0.08}
+IMAGE_TASKS = {"none": 0.72, "all": 0.06, "hole": 0.12, "outpaint": 0.10}
+
+
+def _box(rng: np.random.Generator, h: int, w: int, low: float, high: float) -> np.ndarray:
+    """A random box, or the ellipse in it, of `low` to `high` of each side -> bool h w"""
+    bh, bw = (max(1, round(side * rng.uniform(low, high))) for side in (h, w))
+    top, left = int(rng.integers(0, h - bh + 1)), int(rng.integers(0, w - bw + 1))
+    out = np.zeros((h, w), bool)
+    if rng.random() < 0.5:
+        out[top:top + bh, left:left + bw] = True
+    else:
+        y, x = np.mgrid[:h, :w]
+        out[((y - top - bh / 2 + 0.5) / (bh / 2)) ** 2 + ((x - left - bw / 2 + 0.5) / (bw / 2)) ** 2 <= 1] = True
+    return out
+
+
+def _moved(box: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndarray:
+    """The box drifting over the clip -> bool f h w"""
+    reach = rng.uniform(-0.4, 0.4, 2) * box.shape
+    t = np.linspace(-0.5, 0.5, frames)
+    return np.stack([np.roll(box, tuple(np.round(reach * s).astype(int)), (0, 1)) for s in t])
+
+
+def keep_mask(rng: np.random.Generator, task: str, frames: int, h: int, w: int) -> np.ndarray:
+    """A random keep mask of one of the tasks -> bool f h w, True where the clip is given"""
+    keep = np.zeros((frames, h, w), bool)
+    if task == "all":
+        keep[:] = True
+    elif task == "first":
+        keep[0] = True
+    elif task == "first_last":
+        keep[[0, -1]] = True
+    elif task == "hole":
+        box = _box(rng, h, w, 0.3, 0.8)
+        keep = ~(_moved(box, frames, rng) if rng.random() < 0.5 else np.broadcast_to(box, keep.shape))
+    elif task == "region":
+        keep[:] = ~_box(rng, h, w, 0.3, 0.9)
+        keep[0] = True
+    elif task == "outpaint":
+        top, left = rng.integers(0, h // 3 + 1), rng.integers(0, w // 3 + 1)
+        keep[:, top:h - rng.integers(0, h // 3 + 1), left:w - rng.integers(0, w // 3 + 1)] = True
+    elif task == "prefix":
+        keep[: int(rng.integers(1, max(2, frames // 2)))] = True
+    elif task != "none":
+        raise ValueError(f"task: {task!r} is unknown; it is one of {', '.join({**VIDEO_TASKS, **IMAGE_TASKS})}")
+    return keep
+
+
+def keep_batch(rng: np.random.Generator, tasks: dict[str, float], batch: int, frames: int, h: int, w: int) -> Tensor:
+    """-> (batch frames) 1 h w, 1.0 where given"""
+    chosen = rng.choice(list(tasks), batch, p=np.array(list(tasks.values())) / sum(tasks.values()))
+    masks = np.concatenate([keep_mask(rng, str(task), frames, h, w) for task in chosen])
+    return torch.from_numpy(masks)[:, None].float()
+
+
+def model_input(noisy: Tensor, clean: Tensor, keep: Tensor) -> Tensor:
+    """noisy, clean: b 4 h w; keep: b 1 h w -> b 9 h w: noisy latent, mask (1 = generate), given latent"""
+    return torch.cat([noisy, 1 - keep, clean * keep], dim=1)

@@ -1,0 +1,99 @@
+"""Rendered and encoded once, read every epoch: the caches that the image and the video stage train from."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stunet_core.mini.autoencoder import Autoencoder
+from stunet_core.mini.config import MiniConfig
+from stunet_core.mini.text import TextEncoder
+from stunet_core.mini.tokenizer import Tokenizer
+
+from .data import FRAMES, SIZE, first_objects, to_tensor
+from .world import Scene, caption, render, sample_scene, vocabulary
+
+WORDINGS = 4  # captions per scene
+
+
+@dataclass(frozen=True)
+class Latents:
+    """z: n f 4 h w (f = 1 for single frames), fp16; ids: n WORDINGS tokens."""
+
+    z: Tensor
+    ids: Tensor
+
+    @classmethod
+    def load(cls, path: Path) -> "Latents":
+        if not path.exists():
+            raise SystemExit(f"{path} is missing: make it with `python -m training.latents --help`")
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        return cls(state["z"], state["ids"])
+
+    def __len__(self) -> int:
+        return self.z.shape[0]
+
+
+def load_text(path: Path = Path("runs/text/state.pt")) -> tuple[TextEncoder, Tokenizer]:
+    """The frozen encoder of stage 1 (its EMA) and its tokenizer."""
+    tokenizer = Tokenizer(vocabulary())
+    encoder = TextEncoder(MiniConfig(), len(tokenizer))
+    ema = torch.load(path, map_location="cpu", weights_only=True)["ema"]
+    encoder.load_state_dict({k.removeprefix("encoder."): v for k, v in ema.items() if k.startswith("encoder.")})
+    return encoder.eval().requires_grad_(False), tokenizer
+
+
+def load_autoencoder(path: Path = Path("runs/autoencoder/autoencoder.pt")) -> Autoencoder:
+    """The frozen autoencoder of stage 2."""
+    model = Autoencoder()
+    model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def single(scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """One random frame of a clip -> 1 h w 3"""
+    return render(scene, only=[int(rng.integers(FRAMES))], size=SIZE).frames
+
+
+def clip(scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """The whole clip -> 80 h w 3"""
+    return render(scene, frames=FRAMES, size=SIZE).frames
+
+
+@torch.inference_mode()
+def build(path: Path, count: int, kind: str, objects: tuple[str, ...], seed: int) -> None:
+    """Render, caption and encode `count` scenes of `kind` ("frames" or "clips"); written in one file."""
+    draw, group = (single, 64) if kind == "frames" else (clip, 1)
+    model, tokenizer = load_autoencoder(), Tokenizer(vocabulary())
+    length = MiniConfig().text_tokens
+    z, ids = [], []
+    for start in range(0, count, group):
+        rng = np.random.default_rng([seed, start])
+        scenes = [sample_scene(rng, objects) for _ in range(group)]
+        frames = np.stack([draw(scene, rng) for scene in scenes])  # n f h w 3
+        with torch.autocast("cpu", torch.bfloat16):
+            latents = model.encode(to_tensor(frames.reshape(-1, *frames.shape[2:])).to(memory_format=torch.channels_last))
+        z.append(latents.unflatten(0, frames.shape[:2]).half().contiguous())
+        ids += [[tokenizer.pad(tokenizer.encode(caption(s, rng)), length) for _ in range(WORDINGS)] for s in scenes]
+        if (start // group) % 50 == 0:
+            print(f"{kind}: {start + group} of {count}", flush=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"z": torch.cat(z)[:count], "ids": torch.tensor(ids, dtype=torch.int16)[:count]}, path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=["frames", "clips"])
+    parser.add_argument("--count", type=int, required=True)
+    parser.add_argument("--objects", type=int, default=64)
+    parser.add_argument("--seed", type=int, default=10)
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    build(args.out or Path(f"runs/{args.kind}.pt"), args.count, args.kind, first_objects(args.objects), args.seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Stage 3: the spatial U-Net, as an image model of single frames of clips, with the mask channels of every task.
+
+Plain v-loss at zero terminal SNR; the text encoder and the autoencoder are frozen. Frames come from the middle of motions
+(rotated, cut off, small), for the video stage freezes this net and could not show later what it never saw.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from stunet_core.mini.config import MiniConfig
+from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar, velocity
+from stunet_core.mini.text import TextEncoder
+from stunet_core.mini.tokenizer import Tokenizer
+from stunet_core.mini.unet import UNet
+
+from .conditions import IMAGE_TASKS, keep_batch, model_input
+from .latents import WORDINGS, Latents, load_autoencoder, load_text
+from .run_state import Run, Schedule
+from .sampling import guided, sample
+from .sheets import save_sheet
+
+NO_TEXT = 0.12  # share of empty captions, for guidance
+SHEET_PROMPTS = ("a 3d style rocket on a purple background", "a flat apple on a green background",
+                 "a line art panda on a pink background", "a cartoon car on a yellow background",
+                 "a 3d dog over the water", "a cartoon penguin on the grass", "a flat guitar in the night sky",
+                 "a 3d tulip on a white background")
+
+
+def pick(rng: np.random.Generator, data: Latents, batch: int, tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
+    """-> z (batch f 4 h w) fp32, ids (batch n), some of them empty"""
+    index = torch.from_numpy(rng.integers(0, len(data), batch))
+    wording = torch.from_numpy(rng.integers(0, WORDINGS, batch))
+    ids = data.ids[index, wording].long()
+    ids[torch.from_numpy(rng.random(batch) < NO_TEXT)] = torch.tensor(tokenizer.pad([], ids.shape[1]))
+    return data.z[index].float(), ids
+
+
+@torch.no_grad()
+def samples(net: UNet, text: TextEncoder, ids: Tensor, empty: Tensor, size: int = 16, seed: int = 0, cfg: float = 4.0,
+            steps: int = 24) -> Tensor:
+    """Latents b 4 size size for captions `ids` (b n), `empty` (1 n) being the empty caption's ids."""
+    noise = torch.randn(len(ids), 4, size, size, generator=torch.Generator().manual_seed(seed))
+    nothing = torch.zeros_like(noise)
+    context, y = text(ids)
+    context0, y0 = (t.expand(len(ids), *t.shape[1:]) for t in text(empty))
+
+    def predict(context: Tensor, y: Tensor):
+        return lambda x, t: net(model_input(x, nothing, nothing[:, :1]), t, context, y)
+
+    return sample(guided(predict(context, y), predict(context0, y0), cfg), noise, steps)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--decay", type=int, default=600)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--data", type=Path, default=Path("runs/frames.pt"), help="from `python -m training.latents frames`")
+    parser.add_argument("--out", type=Path, default=Path("runs/image"))
+    args = parser.parse_args()
+
+    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="bf16")
+    torch.manual_seed(args.seed)
+    data, (text, tokenizer) = Latents.load(args.data), load_text()
+    net = UNet(MiniConfig()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.AdamW(net.parameters(), args.lr, weight_decay=0.01)
+    run = Run(args.out, net, optimizer, Schedule(args.steps, args.lr, decay=args.decay), main=accelerator.is_main_process)
+    if args.resume:
+        run.resume()
+    model, optimizer = accelerator.prepare(net, optimizer)
+    bars = alphas_bar()
+    while run.running:
+        rng = run.rng(args.seed)
+        z, ids = pick(rng, data, args.batch, tokenizer)
+        z = z[:, 0]
+        with torch.no_grad():
+            context, y = text(ids)
+        t = torch.from_numpy(rng.integers(0, TIMESTEPS, args.batch))
+        bar = bars[t][:, None, None, None]
+        noise = torch.from_numpy(rng.standard_normal(z.shape, dtype=np.float32))
+        keep = keep_batch(rng, IMAGE_TASKS, args.batch, 1, *z.shape[-2:])
+        x = model_input(add_noise(z, noise, bar), z, keep).to(memory_format=torch.channels_last)
+        output = model(x, t, context, y)
+        loss = (output.float() - velocity(z, noise, bar)).square().mean()
+        accelerator.backward(loss)
+        run.update(loss)
+        if accelerator.is_main_process and run.step % 500 == 0:
+            sheet(net, run, text, tokenizer, args.out / f"sheet_{run.step:06d}.png")
+    run.save()
+
+
+def sheet(net: UNet, run: Run, text: TextEncoder, tokenizer: Tokenizer, path: Path) -> None:
+    """Two samples of each of SHEET_PROMPTS with the averaged weights."""
+    live = {k: p.detach().clone() for k, p in net.named_parameters()}
+    run.ema.copy_to(net)
+    length = net.config.text_tokens
+    ids = torch.tensor([tokenizer.pad(tokenizer.encode(p), length) for p in SHEET_PROMPTS for _ in range(2)])
+    with torch.autocast("cpu", torch.bfloat16):
+        z = samples(net, text, ids, torch.tensor([tokenizer.pad([], length)]))
+        frames = load_autoencoder().decode(z.float())
+    save_sheet(path, frames.float(), 8, [p[:24] for p in SHEET_PROMPTS for _ in range(2)])
+    with torch.no_grad():
+        for name, p in net.named_parameters():
+            p.copy_(live[name])
+
+
+if __name__ == "__main__":
+    main()

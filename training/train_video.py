@@ -1,0 +1,143 @@
+"""Stage 4: the temporal skeleton, on clips, with the spatial U-Net frozen (Lumiere, 2401.12945, sec. 3.1).
+
+All tasks are mixed from the start. Clips are cut to `--frames`: short first, the whole 80 at the end (`--resume` with another
+number goes on from the checkpoint). With rotary positions a cut needs no offset.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from stunet_core.layout import read_layout
+from stunet_core.mini.config import MiniConfig
+from stunet_core.mini.host import forward_clip
+from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar, velocity
+from stunet_core.mini.text import TextEncoder
+from stunet_core.mini.tokenizer import Tokenizer
+from stunet_core.mini.unet import UNet
+from stunet_core.skeleton import Skeleton, lumiere
+from stunet_core.spacetime import Clip
+
+from .conditions import VIDEO_TASKS, keep_batch, model_input
+from .latents import Latents, load_autoencoder, load_text
+from .run_state import Run, Schedule
+from .sampling import sample
+from .sheets import save_sheet
+from .train_image import pick
+
+RATIOS = (2, 2)  # time halves with each spatial halving
+SHEET_PROMPTS = ("a flat apple moving left on a green background", "a 3d style rocket flying up on a purple background",
+                 "a line art panda bouncing on a pink background", "a cartoon car moving right on a yellow background",
+                 "a 3d guitar spinning on an orange background", "a cartoon sailboat circling on a teal background")
+
+
+def load_unet(path: Path) -> UNet:
+    """The frozen image model of stage 3 (its EMA)."""
+    net = UNet(MiniConfig())
+    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["ema"])
+    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+class Inflated(nn.Module):
+    """Only the skeleton is a parameter; the spatial net is held outside `parameters()` and never trained."""
+
+    def __init__(self, net: UNet, skeleton: Skeleton):
+        super().__init__()
+        self.skeleton = skeleton
+        self._net = [net]
+
+    def forward(self, x: Tensor, t: Tensor, context: Tensor, y: Tensor, clip: Clip) -> Tensor:
+        return forward_clip(self._net[0], self.skeleton, x, t, context, y, clip)
+
+
+def new_skeleton(net: UNet) -> Skeleton:
+    """Lumiere's arrangement for the mini U-Net; its blocks also hear the pooled text."""
+    return Skeleton(lumiere(read_layout(net), RATIOS, pooled_channels=net.config.pooled_dim, model="STUNet mini"))
+
+
+@torch.no_grad()
+def samples(net: UNet, skeleton: Skeleton, text: TextEncoder, ids: Tensor, empty: Tensor, frames: int, *, size: int = 16,
+            seed: int = 0, cfg: float = 4.0, steps: int = 24, given: Tensor | None = None, keep: Tensor | None = None) -> Tensor:
+    """Latents (b frames) 4 size size for captions `ids` (b n); `given`, `keep` are latents and mask to be conditioned on."""
+    b = len(ids)
+    noise = torch.randn(b * frames, 4, size, size, generator=torch.Generator().manual_seed(seed))
+    noise = noise.to(memory_format=torch.channels_last)
+    given = torch.zeros_like(noise) if given is None else given
+    keep = torch.zeros_like(noise[:, :1]) if keep is None else keep
+    context, y = text(torch.cat([ids, empty.expand(b, -1)]))
+    both = Clip(2 * b, frames)
+
+    def predict(x: Tensor, t: Tensor) -> Tensor:
+        v = forward_clip(net, skeleton, model_input(x, given, keep).repeat(2, 1, 1, 1), t[:1].expand(2 * b), context, y, both)
+        with_text, without = v.chunk(2)
+        return without + cfg * (with_text - without)
+
+    return sample(predict, noise, steps)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--decay", type=int, default=400)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--frames", type=int, default=80, help="frames of a clip seen at once")
+    parser.add_argument("--lr", type=float, default=8e-4)
+    parser.add_argument("--seed", type=int, default=4)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--image", type=Path, default=Path("runs/image/state.pt"))
+    parser.add_argument("--data", type=Path, default=Path("runs/clips.pt"), help="from `python -m training.latents clips`")
+    parser.add_argument("--out", type=Path, default=Path("runs/video"))
+    args = parser.parse_args()
+
+    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="bf16")
+    torch.manual_seed(args.seed)
+    data, (text, tokenizer), net = Latents.load(args.data), load_text(), load_unet(args.image)
+    skeleton = new_skeleton(net).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.AdamW(skeleton.parameters(), args.lr, weight_decay=0.01)
+    run = Run(args.out, skeleton, optimizer, Schedule(args.steps, args.lr, decay=args.decay), ema_decay=0.997,
+              main=accelerator.is_main_process)
+    if args.resume:
+        run.resume()
+    model, optimizer = accelerator.prepare(Inflated(net, skeleton), optimizer)
+    bars = alphas_bar()
+    while run.running:
+        rng = run.rng(args.seed)
+        z, ids = pick(rng, data, args.batch, tokenizer)
+        start = int(rng.integers(0, z.shape[1] - args.frames + 1))
+        z = z[:, start:start + args.frames].flatten(0, 1)  # (b f) 4 h w
+        with torch.no_grad():
+            context, y = text(ids)
+        t = torch.from_numpy(rng.integers(0, TIMESTEPS, args.batch))
+        bar = bars[t].repeat_interleave(args.frames)[:, None, None, None]
+        noise = torch.from_numpy(rng.standard_normal(z.shape, dtype=np.float32))
+        keep = keep_batch(rng, VIDEO_TASKS, args.batch, args.frames, *z.shape[-2:])
+        x = model_input(add_noise(z, noise, bar), z, keep).to(memory_format=torch.channels_last)
+        output = model(x, t, context, y, Clip(args.batch, args.frames))
+        loss = (output.float() - velocity(z, noise, bar)).square().mean()
+        accelerator.backward(loss)
+        run.update(loss, log_every=20)
+        if accelerator.is_main_process and run.step % 300 == 0:
+            sheet(net, run, skeleton, text, tokenizer, args.out / f"sheet_{run.step:06d}.png", 80)
+    run.save()
+
+
+def sheet(net: UNet, run: Run, skeleton: Skeleton, text: TextEncoder, tokenizer: Tokenizer, path: Path, frames: int) -> None:
+    """Every tenth frame of one sample of each of SHEET_PROMPTS, with the averaged weights."""
+    averaged = Skeleton(skeleton.config)
+    averaged.load_state_dict(skeleton.state_dict())
+    run.ema.copy_to(averaged)
+    length = net.config.text_tokens
+    ids = torch.tensor([tokenizer.pad(tokenizer.encode(p), length) for p in SHEET_PROMPTS])
+    with torch.autocast("cpu", torch.bfloat16):
+        z = samples(net, averaged, text, ids, torch.tensor([tokenizer.pad([], length)]), frames, steps=12)
+        z = z.unflatten(0, (len(ids), frames))[:, ::frames // 8].flatten(0, 1)
+        pictures = load_autoencoder().decode(z.float())
+    save_sheet(path, pictures.float(), 8)
+
+
+if __name__ == "__main__":
+    main()
