@@ -38,7 +38,7 @@ class Complaints:
             self.note(f"{message.text} ({message.location.get('url')})")
 
     def note(self, text: str) -> None:
-        if PACK_NAME in text.lower():
+        if f"/{PACK_NAME}/" in text:  # an address of ours; the page also complains of hosts it can not reach
             self.lines.append(text)
 
 
