@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import importlib
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 
 from launch.environment import COMFYUI
 from launch.server import PACK_NAME, prepare_base
+from tests.tiny import write_weights
 
 
 @dataclass(frozen=True)
@@ -39,3 +43,45 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
     place = str(base / "custom_nodes" / PACK_NAME)
     assert asyncio.run(core.load_custom_node(place)), "ComfyUI could not load the pack; its log says why"
     return Pack(place.replace(".", "_x_"), core.NODE_CLASS_MAPPINGS)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Runs nodes as ComfyUI does, on tiny random weights that lie in the user's `stunet` folder."""
+
+    pack: Pack
+    weights: Path
+
+    def run(self, node: str, **inputs: Any) -> tuple:
+        """The outputs of a node, ours or core's."""
+        found = self.pack.nodes[node]
+        if hasattr(found, "EXECUTE_NORMALIZED"):
+            return tuple(found.EXECUTE_NORMALIZED(**inputs).args)
+        return tuple(getattr(found(), found.FUNCTION)(**inputs))
+
+    def mini(self) -> tuple:
+        return self.run("STUNetLoadMini", weights="mini.safetensors")
+
+    def apply(self, model: Any, weights: str = "mini_stunet.safetensors", **inputs: Any) -> Any:
+        return self.run("STUNetApply", **{"model": model, "weights": weights, "strength": 1.0, "loop": False} | inputs)[0]
+
+    def prompt(self, clip: Any, text: str) -> list:
+        return self.run("CLIPTextEncode", clip=clip, text=text)[0]
+
+    def sample(self, model: Any, clip: Any, samples: torch.Tensor, node: str = "KSampler", **inputs: Any) -> torch.Tensor:
+        """Latents after a few steps of core's KSampler or ours."""
+        settings = {"seed": 5, "steps": 2, "cfg": 3.0, "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0}
+        settings |= {"positive": self.prompt(clip, "a rocket flying up"), "negative": self.prompt(clip, "")}
+        latent = "latent_image" if node == "KSampler" else "latent"
+        return self.run(node, **settings | {"model": model, latent: {"samples": samples}} | inputs)[0]["samples"]
+
+
+@pytest.fixture
+def graph(pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Graph]:
+    """In float32, so that equal means equal, and in inference mode, as ComfyUI runs nodes."""
+    folder_paths = importlib.import_module("folder_paths")
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "stunet", ([str(tmp_path)], {".safetensors"}))
+    monkeypatch.setattr(importlib.import_module("comfy.cli_args").args, "fp32_unet", True)
+    write_weights(tmp_path)
+    with torch.inference_mode():
+        yield Graph(pack, tmp_path)

@@ -1,0 +1,31 @@
+"""What ComfyUI registers."""
+
+from typing import Any
+
+from comfy_api.latest import ComfyExtension, io
+
+from .apply import STUNetApply
+from .clip import STUNetEmptyClip
+from .host import files
+from .host.shelf import Shelf
+from .load_mini import STUNetLoadMini
+from .sampler import STUNetSampler
+
+
+class STUNetExtension(ComfyExtension):
+    """The pack's nodes, and the shelf of loaded weights that its loaders share."""
+
+    def __init__(self) -> None:
+        self.shelf = Shelf()
+
+    async def on_load(self) -> None:
+        files.register_folders()
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        files.register_folders()  # ComfyUI 0.3.75 does not call on_load
+        return [self.loader(STUNetLoadMini), self.loader(STUNetApply), STUNetEmptyClip, STUNetSampler]
+
+    def loader(self, node: type[io.ComfyNode]) -> Any:
+        """`node` with this extension's shelf; a subclass, so that no state hangs on the module's own class."""
+        return type(node.__name__, (node,), {"shelf": self.shelf, "__module__": node.__module__,
+                                             "__doc__": node.__doc__})

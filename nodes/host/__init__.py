@@ -1,0 +1,1 @@
+"""The only contact with ComfyUI's models, samplers and memory management."""

@@ -1,0 +1,115 @@
+"""A Skeleton attached to a MODEL: clones, wrappers and an additional model, nothing else, so it is still any MODEL."""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
+from comfy.model_patcher import ModelPatcher
+from comfy.patcher_extension import WrappersMP
+from torch import Tensor, nn
+
+from ...stunet_core.layout import read_layout
+from ...stunet_core.skeleton import Skeleton
+from ...stunet_core.spacetime import Clip, walk
+from ...stunet_core.weights import load_skeleton
+from .shelf import Shelf
+from .spatial import ComfyHost, conditionings, embed
+
+KEY = "stunet"
+CHUNK = 16  # frames at once in layers that treat each frame alone, at most
+HELD = 0.25  # of the memory ComfyUI reckons for a frame, what the walk holds of each frame outside its chunk: the skips
+
+
+class WholePatcher(ModelPatcher):
+    """Temporal layers are plain torch modules: ComfyUI cannot stream them in parts, so they are loaded whole."""
+
+    def load(self, *args: Any, **kwargs: Any) -> Any:
+        return super().load(*args, **{**kwargs, "full_load": True})
+
+
+def apply_skeleton(shelf: Shelf, model: ModelPatcher, path: Path, *, loop: bool = False,
+                   strength: float = 1.0) -> ModelPatcher:
+    """A clone of `model` that treats its batch as the frames of one clip, with the temporal layers at `path`.
+
+    Raises ValueError when the model is no U-Net, the file is no skeleton, or the two do not belong together.
+    """
+    net = unet(model)
+    dtype = model.get_model_object("manual_cast_dtype") or model.model_dtype()
+    patcher = shelf.take(path, f"skeleton {dtype}", lambda: make_patcher(load_skeleton(path), dtype, model))
+    try:
+        patcher.model.config.check_fits(read_layout(net), type(model.model).__name__)
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    out = model.clone()
+    out.set_additional_models(KEY, [patcher.clone()])
+    for kind, wrapper in ((WrappersMP.DIFFUSION_MODEL, SpaceTime(patcher.model, loop, strength)),
+                          (WrappersMP.PREPARE_SAMPLING, estimate_memory)):
+        out.remove_wrappers_with_key(kind, KEY)  # applied twice, the last one counts
+        out.add_wrapper_with_key(kind, KEY, wrapper)
+    return out
+
+
+def unet(model: ModelPatcher) -> nn.Module:
+    """The model's U-Net. Raises ValueError naming the architecture when it is something else."""
+    net = model.get_model_object("diffusion_model")
+    found = f"{type(model.model).__name__} ({type(net).__name__})"
+    if not isinstance(net, UNetModel):
+        raise ValueError(f"model: found {found}, which is no U-Net; STUNet adds time to the U-Nets of SD1.5, SD2.x, "
+                         "SDXL and the mini model. Load one of these.")
+    if net.use_temporal_resblocks or net.default_num_video_frames is not None:
+        raise ValueError(f"model: found {found}, which has temporal layers of its own; STUNet needs an image model.")
+    return net
+
+
+def make_patcher(skeleton: Skeleton, dtype: torch.dtype, model: ModelPatcher) -> ModelPatcher:
+    """The skeleton as an additional model: ComfyUI loads and frees it with the U-Net."""
+    skeleton.eval().requires_grad_(False).to(dtype)
+    return WholePatcher(skeleton, load_device=model.load_device, offload_device=model.offload_device)
+
+
+class SpaceTime:
+    """DIFFUSION_MODEL wrapper: the space-time walk instead of the image forward, at the end of the wrapper chain."""
+
+    def __init__(self, skeleton: Skeleton, loop: bool, strength: float):
+        self.skeleton, self.loop, self.strength = skeleton, loop, strength
+
+    def __call__(self, executor: Any, *args: Any, **kwargs: Any) -> Tensor:
+        """Go on with the chain, with our forward at its end: wrappers added after this one still run."""
+        image_forward, net = executor.original, executor.class_obj
+
+        def forward(x: Tensor, timesteps: Tensor, context: Tensor | None = None, y: Tensor | None = None,
+                    control: dict | None = None, transformer_options: dict[str, Any] | None = None,
+                    **extra: Any) -> Tensor:
+            options = {} if transformer_options is None else transformer_options
+            rows = conditionings(options, x.shape[0])
+            frames = x.shape[0] // rows
+            if frames == 1:
+                return image_forward(x, timesteps, context, y, control, options, **extra)
+            return self.forward(net, x, timesteps, context, y, control, options, extra, Clip(
+                rows, frames, loop=self.loop, strength=self.strength, chunk=CHUNK))
+
+        redirected = copy.copy(executor)
+        redirected.original = forward
+        return redirected(*args, **kwargs)
+
+    def forward(self, net: nn.Module, x: Tensor, timesteps: Tensor, context: Tensor | None, y: Tensor | None,
+                control: dict | None, options: dict[str, Any], extra: dict[str, Any], clip: Clip) -> Tensor:
+        dtype = next(self.skeleton.parameters()).dtype
+        if x.dtype != dtype:
+            raise ValueError(f"model: it now computes in {x.dtype}, but did in {dtype} when STUNet was applied. Put "
+                             "the node that changes the precision before Apply STUNet.")
+        emb = embed(net, x, timesteps, y, options)
+        host = ComfyHost(net, x, emb, context, control, options, extra)
+        return walk(net, x, emb, y, self.skeleton, clip, host)
+
+
+def estimate_memory(executor: Any, model: ModelPatcher, noise_shape: Sequence[int], *args: Any, **kwargs: Any) -> Any:
+    """PREPARE_SAMPLING wrapper: ComfyUI reckons with all frames at once; the walk holds one chunk, and the skips."""
+    frames = noise_shape[0]
+    alike = min(frames, CHUNK + round((frames - CHUNK) * HELD))
+    return executor(model, [alike, *noise_shape[1:]], *args, **kwargs)
+
+

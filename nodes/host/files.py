@@ -1,0 +1,52 @@
+"""Where weights lie: the pack's own `weights/`, and the `stunet` model folder that users fill."""
+
+from pathlib import Path
+
+import folder_paths
+
+FOLDER = "stunet"
+EXTENSIONS = {".safetensors"}
+WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
+MINI = "mini.safetensors"  # the embedded model
+SKELETON = "mini_stunet.safetensors"  # its temporal layers
+BUNDLED = (MINI, SKELETON)
+
+
+def register_folders() -> None:
+    """Make `models/stunet` known to ComfyUI; entries of `extra_model_paths.yaml` stay. Harmless when repeated."""
+    folder_paths.add_model_folder_path(FOLDER, str(Path(folder_paths.models_dir) / FOLDER))
+    folder_paths.folder_names_and_paths[FOLDER][1].update(EXTENSIONS)
+
+
+def choices(bundled: str) -> list[str]:
+    """Names for a drop-down: the bundled file first, then what lies in the `stunet` folders."""
+    return [bundled, *(name for name in folder_paths.get_filename_list(FOLDER) if name not in BUNDLED)]
+
+
+def find(name: str) -> Path:
+    """The weights called `name`: the user's file if there is one, else the bundled one.
+
+    Raises ValueError naming the folders searched when neither exists.
+    """
+    found = folder_paths.get_full_path(FOLDER, name)
+    if found is not None:
+        return Path(found)
+    if name in BUNDLED and (WEIGHTS / name).is_file():
+        return WEIGHTS / name
+    folders = ", ".join([*folder_paths.get_folder_paths(FOLDER), str(WEIGHTS)])
+    raise ValueError(f"weights: {name!r} is in none of the folders searched: {folders}. Put the file into the first of "
+                     "them and refresh the page, or choose another one.")
+
+
+def check(name: str | None) -> bool | str:
+    """For `validate_inputs`: True, or why there is no such file. None is a value that a link brings later."""
+    try:
+        return name is None or bool(find(name))
+    except ValueError as error:
+        return str(error)
+
+
+def fingerprint(name: str) -> str:
+    """Changes when the file called `name` does, so that cached outputs of the old one are not used."""
+    stat = find(name).stat()
+    return f"{stat.st_mtime_ns} {stat.st_size}"

@@ -1,0 +1,128 @@
+"""How ComfyUI runs one block of its U-Net: the walk's `Host`, honouring other packs' patches and ControlNets.
+
+Patches see what they would see in core's `UNetModel._forward`: the same options, for the rows at hand. Every chunk
+holds the same frames of every conditioning, so `cond_or_uncond` stays right.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from comfy.ldm.modules.diffusionmodules.openaimodel import forward_timestep_embed
+from comfy.ldm.modules.diffusionmodules.util import timestep_embedding
+from torch import Tensor, nn
+
+from ...stunet_core.spacetime import Block
+
+VIDEO_KEYS = ("time_context", "num_video_frames", "image_only_indicator")  # arguments of ComfyUI's own video layers
+
+
+def embed(net: nn.Module, x: Tensor, timesteps: Tensor, y: Tensor | None, options: dict[str, Any]) -> Tensor:
+    """The U-Net's embedding of time step and `y` per row (b e), as core computes it."""
+    emb = net.time_embed(timestep_embedding(timesteps, net.model_channels).to(x.dtype))  # type: ignore[operator]
+    for patch in options.get("patches", {}).get("emb_patch", []):
+        emb = patch(emb, net.model_channels, options)
+    if net.num_classes is not None:
+        if y is None:
+            raise ValueError("model: its U-Net needs pooled conditioning (y), which was not passed")
+        emb = emb + net.label_emb(y)  # type: ignore[operator]
+    return emb
+
+
+class ComfyHost:
+    """One forward pass of a `UNetModel`. `x` b c h w is the sampler's batch; all else has one row per row of it."""
+
+    def __init__(self, net: nn.Module, x: Tensor, emb: Tensor, context: Tensor | None, control: dict | None,
+                 options: dict[str, Any], extra: dict[str, Any]):
+        self.emb, self.context, self.control, self.options = emb, context, control or {}, options
+        options["transformer_index"] = 0
+        self.batch, self.shape = x.shape[0], list(x.shape[1:])
+        self.extra = {key: extra[key] for key in VIDEO_KEYS if key in extra}
+        self.patches = options.get("patches", {})
+        self.inputs = len(net.input_blocks)  # type: ignore[arg-type]
+        self.transformers = first_transformers(net)
+
+    def spatial(self, layers: Sequence[nn.Module], h: Tensor, rows: Tensor, block: Block,
+                size: tuple[int, int] | None) -> Tensor:
+        h = self.enter(h, block)
+        self.stand(block, h)
+        if transformers(layers):  # they count themselves up, and every chunk passes them anew
+            self.options["transformer_index"] = self.transformers[block]
+        context = None if self.context is None else self.context[rows]
+        shape = None if size is None else (*h.shape[:2], *size)
+        return forward_timestep_embed(layers, h, self.emb[rows], context, self.options, shape, **self.extra)
+
+    def after(self, h: Tensor, rows: Tensor, block: Block) -> Tensor:
+        self.stand(block, h)
+        h = self.controlled(h, rows, block)
+        if block[0] == "input":
+            for patch in self.patches.get("input_block_patch", []):
+                h = patch(h, self.options)
+        return h
+
+    def skip(self, h: Tensor, skip: Tensor, rows: Tensor, block: Block) -> tuple[Tensor, Tensor]:
+        self.stand(block, h)
+        skip = self.controlled(skip, rows, block)
+        for patch in self.patches.get("output_block_patch", []):
+            h, skip = patch(h, skip, self.options)
+        return h, skip
+
+    def enter(self, h: Tensor, block: Block) -> Tensor:
+        """What patches do to an input block's output that its skip connection does not see: on entering the next."""
+        name, index = block
+        before = ("input", index - 1) if name == "input" else ("input", self.inputs - 1)
+        if name == "output" or before[1] < 0:
+            return h
+        for patch in self.patches.get("input_block_patch_after_skip", []):
+            self.stand(before, h)
+            h = patch(h, self.options)
+        return h
+
+    def stand(self, block: Block, h: Tensor) -> None:
+        """Tell patches where they are and how many rows there are."""
+        self.options["block"] = block
+        self.options["original_shape"] = [h.shape[0], *self.shape]
+
+    def controlled(self, h: Tensor, rows: Tensor, block: Block) -> Tensor:
+        """Add the ControlNet's residual for this block: of its frames only, at a level where time is strided.
+
+        ComfyUI's own `apply_control` takes the lists' tensors from the end, and only logs a shape that does not fit.
+        """
+        name, index = block
+        residuals = self.control.get(name, [])
+        residual = residuals[-1 - index] if index < len(residuals) else None
+        if residual is None:
+            return h
+        if residual.shape[0] not in (1, self.batch) or residual.shape[1:] != h.shape[1:]:
+            raise ValueError(f"control: the residual for {name} block {index} is {tuple(residual.shape)}; the model "
+                             f"needs {self.batch} (or 1) x {tuple(h.shape[1:])}. The ControlNet was made for another "
+                             "model, or its hint has another number of frames than the clip: give it 1, or as many.")
+        if residual.shape[0] == self.batch:
+            residual = residual[rows.to(residual.device)]
+        return h + residual.to(h)
+
+
+def first_transformers(net: nn.Module) -> dict[Block, int]:
+    """For each block, how many transformers come before it: core's `transformer_index` on entering it."""
+    places: list[tuple[Block, Any]] = [(("input", i), layers) for i, layers in enumerate(net.input_blocks)]  # type: ignore[arg-type]
+    places += [(("middle", 0), net.middle_block)]
+    places += [(("output", i), layers) for i, layers in enumerate(net.output_blocks)]  # type: ignore[arg-type]
+    first, count = {}, 0
+    for block, layers in places:
+        first[block] = count
+        count += transformers(layers)
+    return first
+
+
+def transformers(layers: Iterable[nn.Module]) -> int:
+    """How many of `layers` are transformers."""
+    return sum(type(layer).__name__ == "SpatialTransformer" for layer in layers)
+
+
+def conditionings(options: dict[str, Any], rows: int) -> int:
+    """How many conditionings share a batch of `rows`; the frames of each follow one another."""
+    count = len(options.get("cond_or_uncond") or [0])
+    if rows % count:
+        raise ValueError(f"model: {rows} rows do not divide into {count} conditionings of one clip each; a node before "
+                         "this one cut the batch. Put that node after Apply STUNet, or remove it.")
+    return count
+

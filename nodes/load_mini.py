@@ -1,0 +1,46 @@
+"""The embedded model."""
+
+from comfy_api.latest import io
+
+from .host import files
+from .host.mini import load_mini
+from .host.shelf import Shelf
+
+
+class STUNetLoadMini(io.ComfyNode):
+    """MODEL, CLIP and VAE of the small text-to-image model that comes with the pack."""
+
+    shelf: Shelf  # the extension's
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="STUNetLoadMini",
+            display_name="Load Mini Model (STUNet)",
+            category="STUNet/loaders",
+            description="Loads the small text-to-image model that comes with the pack: 128x128 pixels, a few dozen "
+                        "objects, styles, backgrounds and motions. It makes single images; with Apply STUNet it makes "
+                        "clips.",
+            inputs=[
+                io.Combo.Input("weights", options=files.choices(files.MINI), default=files.MINI,
+                               tooltip=f"The checkpoint. {files.MINI} comes with the pack; others, trained with "
+                                       "`run.py train`, belong into models/stunet."),
+            ],
+            outputs=[
+                io.Model.Output(display_name="MODEL", tooltip="The image model. Takes SD-inpainting conditioning."),
+                io.Clip.Output(display_name="CLIP", tooltip="Its text encoder, for CLIPTextEncode."),
+                io.Vae.Output(display_name="VAE", tooltip="Its autoencoder: 8x8 pixels are one latent cell."),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, weights: str) -> bool | str:
+        return files.check(weights)
+
+    @classmethod
+    def fingerprint_inputs(cls, weights: str) -> str:
+        return files.fingerprint(weights)
+
+    @classmethod
+    def execute(cls, weights: str) -> io.NodeOutput:
+        return io.NodeOutput(*load_mini(cls.shelf, files.find(weights)))

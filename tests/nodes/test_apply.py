@@ -1,0 +1,303 @@
+"""STUNetApply: temporal layers in any MODEL, without breaking what else hangs on it."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import weakref
+from typing import Any
+
+import pytest
+import torch
+
+from stunet_core.mini.config import MiniConfig
+from stunet_core.mini.host import forward_clip
+from stunet_core.spacetime import Clip
+from stunet_core.weights import save_skeleton
+from tests import tiny
+
+CLIP = torch.zeros(6, 4, 8, 8)
+FRAMES = 6
+
+
+def forward(model: Any, frames: int = FRAMES, conds: int = 2, control: dict | None = None, **options: Any) -> Any:
+    """One call of the model's U-Net as a sampler makes it: every row of `frames` x `conds` its own noise and text."""
+    generator = torch.Generator().manual_seed(3)
+    rows = frames * conds
+    x, context, y = (torch.randn(rows, *shape, generator=generator) for shape in ((9, 8, 8), (32, 32), (32,)))
+    text = torch.arange(conds).repeat_interleave(frames) * frames  # one text for all frames of a conditioning
+    wrappers = importlib.import_module("comfy.patcher_extension").merge_nested_dicts(
+        {"wrappers": model.wrappers}, model.model_options["transformer_options"])
+    options = wrappers | {"cond_or_uncond": list(range(conds))} | options
+    return model.model.diffusion_model(x, torch.full((rows,), 500.0), context=context[text], y=y[text],
+                                       control=control, transformer_options=options)
+
+
+def test_comfyui_gives_the_numbers_of_the_plain_torch_host(graph: Any) -> None:
+    model = graph.apply(graph.mini()[0])
+    generator = torch.Generator().manual_seed(3)
+    x, context, y = (torch.randn(12, *shape, generator=generator) for shape in ((9, 8, 8), (32, 32), (32,)))
+    expected = forward_clip(tiny.unet(), tiny.skeleton(), x, torch.full((2,), 500.0), context[[0, 6]], y[[0, 6]],
+                            Clip(2, FRAMES))
+    # bf16 in the files
+    assert torch.allclose(forward(model), expected, atol=0.02)
+    assert expected.std() > 0.05
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 5])
+def test_chunks_of_frames_change_nothing(graph: Any, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = graph.apply(graph.mini()[0])
+    whole = forward(model)
+    monkeypatch.setattr(graph.pack.module("nodes.host.apply"), "CHUNK", chunk)
+    assert torch.allclose(forward(model), whole, atol=1e-5)
+
+
+def test_conditionings_do_not_mix(graph: Any) -> None:
+    model = graph.apply(graph.mini()[0])
+    assert torch.allclose(forward(model, conds=2)[:FRAMES], forward(model, conds=2, cond_or_uncond=[1, 0])[:FRAMES])
+    first = forward(model, conds=1)
+    assert first.shape[0] == FRAMES
+
+
+def test_rows_that_are_no_whole_clips_are_refused(graph: Any) -> None:
+    with pytest.raises(ValueError, match="12 rows do not divide into 5 conditionings"):
+        forward(graph.apply(graph.mini()[0]), cond_or_uncond=[0, 1, 0, 1, 0])
+
+
+def test_the_wrapper_chain_stays_whole(graph: Any) -> None:
+    """Wrappers of other packs run on both sides of ours, once each, whatever they change."""
+    calls: list[str] = []
+
+    def wrapper(name: str, factor: float) -> Any:
+        def wrap(executor: Any, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+            calls.append(name)
+            assert executor.class_obj is model.model.diffusion_model
+            return executor(x, *args, **kwargs) * factor
+        return wrap
+
+    model = graph.mini()[0]
+    plain = forward(graph.apply(model))
+    model.add_wrapper_with_key("diffusion_model", "before", wrapper("before", 2.0))
+    model = graph.apply(model)
+    model.add_wrapper_with_key("diffusion_model", "after", wrapper("after", 3.0))
+    assert torch.allclose(forward(model), plain * 6, atol=1e-5)
+    assert calls == ["before", "after"]
+
+
+def test_removing_the_node_leaves_no_trace(graph: Any) -> None:
+    model, clip, _ = graph.mini()
+    before = graph.sample(model, clip, CLIP)
+    weights = {name: tensor.clone() for name, tensor in model.model.state_dict().items()}
+    graph.sample(graph.apply(model), clip, CLIP)
+    assert torch.equal(before, graph.sample(model, clip, CLIP))
+    assert not model.wrappers.get("diffusion_model")
+    assert not model.additional_models
+    assert all(torch.equal(weights[name], tensor) for name, tensor in model.model.state_dict().items())
+
+
+def test_applied_twice_the_last_one_counts(graph: Any) -> None:
+    model = graph.mini()[0]
+    once = forward(graph.apply(model))
+    assert torch.equal(forward(graph.apply(graph.apply(model, strength=0.3))), once)
+
+
+def test_strength_scales_what_time_adds(graph: Any) -> None:
+    model = graph.mini()[0]
+    none, half, full = (forward(graph.apply(model, strength=s)) for s in (0.0, 0.5, 1.0))
+    assert 0 < (half - none).norm() < (full - none).norm()
+
+
+def test_a_loop_has_no_first_frame(graph: Any) -> None:
+    """Turned by one coarsest frame, a loop's frames turn with it; with 7 frames time does not close."""
+    model = graph.apply(graph.mini()[0], loop=True)
+    with pytest.raises(ValueError, match="loop: the clip has 7 frames; a loop needs a multiple of 4"):
+        forward(model, frames=7, conds=1)
+    assert torch.isfinite(forward(model, frames=8)).all()
+
+
+def test_one_file_is_one_set_of_weights_and_comfyui_frees_it(graph: Any) -> None:
+    mm = importlib.import_module("comfy.model_management")
+    mini, clip, _ = graph.mini()
+    model, other = graph.apply(mini), graph.apply(mini, loop=True, strength=0.5)
+    (patcher,) = model.get_additional_models_with_key("stunet")
+    assert patcher.model is other.get_additional_models_with_key("stunet")[0].model
+    graph.sample(model, clip, CLIP)
+    assert any(loaded.model is not None and loaded.model.model is patcher.model for loaded in mm.current_loaded_models)
+    assert patcher.loaded_size() == patcher.model_size()
+    mm.unload_all_models()
+    assert not mm.current_loaded_models
+    module = weakref.ref(patcher.model)
+    del model, other, patcher
+    gc.collect()
+    assert module() is None
+
+
+def test_comfyui_does_not_reckon_with_all_frames_at_once(graph: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, clip, _ = graph.mini()
+    shapes: list[int] = []
+    required = type(model.model).memory_required
+    monkeypatch.setattr(type(model.model), "memory_required",
+                        lambda self, shape, **k: (shapes.append(shape[0]), required(self, shape, **k))[1])
+    samples = torch.zeros(80, 4, 2, 2)
+    graph.sample(graph.apply(model), clip, samples, steps=1)
+    assert shapes[0] < 2 * 40, "two conditionings"
+    shapes.clear()
+    graph.sample(model, clip, samples, steps=1)
+    assert shapes[0] == 2 * 80
+
+
+# --- what other packs hang on a model ---
+
+
+def test_patches_see_the_blocks_and_transformers_that_core_shows_them(graph: Any) -> None:
+    """The same calls in the same order as in core's own forward, and as many rows as there are."""
+
+    def seen(model: Any) -> list[tuple]:
+        calls: list[tuple] = []
+
+        def note(kind: str, h: torch.Tensor, options: dict) -> None:
+            assert h.shape[0] == options["original_shape"][0]
+            calls.append((kind, options["block"], options["transformer_index"]))
+
+        def attention(kind: str) -> Any:
+            def patch(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, options: dict) -> tuple:
+                note(kind, q, options)
+                return q, k, v
+            return patch
+
+        def block(kind: str) -> Any:
+            def patch(h: torch.Tensor, *rest: Any) -> Any:
+                note(kind, h, rest[-1])
+                return (h, rest[0]) if len(rest) == 2 else h
+            return patch
+
+        patched = model.clone()
+        patched.set_model_attn1_patch(attention("attn1"))
+        patched.set_model_attn2_patch(attention("attn2"))
+        patched.set_model_input_block_patch(block("input"))
+        patched.set_model_input_block_patch_after_skip(block("after skip"))
+        patched.set_model_output_block_patch(block("output"))
+        patched.set_model_emb_patch(lambda emb, channels, options: emb)
+        forward(patched)
+        return calls
+
+    model = graph.mini()[0]
+    assert seen(graph.apply(model)) == seen(model)
+
+
+def test_a_patch_after_the_skip_does_not_reach_the_skip(graph: Any) -> None:
+    model = graph.mini()[0]
+
+    def outcome(model: Any, set_patch: str) -> torch.Tensor:
+        patched = model.clone()
+        getattr(patched, set_patch)(lambda h, options: h * 1.5)
+        return forward(patched, frames=1, conds=2)
+
+    applied = graph.apply(model)
+    for name in ("set_model_input_block_patch", "set_model_input_block_patch_after_skip"):
+        assert torch.equal(outcome(applied, name), outcome(model, name))
+    several = [forward_patched(applied, name) for name in
+               ("set_model_input_block_patch", "set_model_input_block_patch_after_skip")]
+    assert not torch.allclose(several[0], several[1])
+
+
+def forward_patched(model: Any, name: str) -> torch.Tensor:
+    patched = model.clone()
+    getattr(patched, name)(lambda h, options: h * 1.5)
+    return forward(patched)
+
+
+def residuals(model: Any, rows: int, scale: torch.Tensor) -> dict[str, list]:
+    """A ControlNet's output for the tiny U-Net: constants, `scale` (rows) per row, in core's order."""
+    shapes: list[tuple] = []
+    patched = model.clone()
+    patched.set_model_input_block_patch(lambda h, options: (shapes.append(tuple(h.shape[1:])), h)[1])
+    forward(patched, frames=1, conds=1)
+    ones = [torch.ones(rows, *shape) * scale[:, None, None, None] for shape in shapes]
+    return {"output": ones, "middle": [ones[-1]]}
+
+
+def test_a_controlnet_acts_on_the_frame_it_was_made_for(graph: Any) -> None:
+    """With hints on every other frame's row only, the ones on odd frames reach only the finest level."""
+    model = graph.mini()[0]
+    applied = graph.apply(model)
+    rows = 2 * 8
+    scale = torch.linspace(0.1, 1.0, rows)
+    plain, controlled = (forward(applied, frames=8, control=c) for c in (None, residuals(model, rows, scale)))
+    assert (plain - controlled).abs().amax(dim=(1, 2, 3)).min() > 1e-3
+    one = {name: [t[:1] for t in tensors] for name, tensors in residuals(model, 1, torch.ones(1)).items()}
+    same = residuals(model, rows, torch.ones(rows))
+    assert torch.allclose(forward(applied, frames=8, control=one), forward(applied, frames=8, control=same), atol=1e-6)
+
+
+def test_one_frame_is_controlled_as_in_core(graph: Any) -> None:
+    model = graph.mini()[0]
+    controls = [residuals(model, 2, torch.tensor([0.5, 1.0])) for _ in range(2)]  # core consumes its lists
+    assert torch.equal(forward(graph.apply(model), frames=1, control=controls[0]),
+                       forward(model, frames=1, control=controls[1]))
+
+
+def test_a_controlnet_with_another_number_of_frames_is_refused(graph: Any) -> None:
+    model = graph.mini()[0]
+    with pytest.raises(ValueError, match="control: the residual for .* or as many"):
+        forward(graph.apply(model), control=residuals(model, 5, torch.ones(5)))
+
+
+# --- what it refuses ---
+
+
+def test_a_model_that_is_no_u_net_is_named(graph: Any) -> None:
+    model = graph.mini()[0].clone()
+    model.add_object_patch("diffusion_model", torch.nn.Linear(2, 2))
+    with pytest.raises(ValueError, match=r"model: found MiniModel \(Linear\), which is no U-Net"):
+        graph.apply(model)
+
+
+def test_weights_of_another_model_are_refused_with_both_names(graph: Any) -> None:
+    other = tiny.skeleton(MiniConfig(model_channels=64, channel_mult=(1, 2, 2), head_channels=16))
+    save_skeleton(graph.weights / "other.safetensors", other, {})
+    with pytest.raises(ValueError, match=r"other\.safetensors: .*trained for mini, the model is MiniModel"):
+        graph.apply(graph.mini()[0], "other.safetensors")
+
+
+def test_a_truncated_file_is_refused(graph: Any) -> None:
+    for name, run in (("mini_stunet", lambda: graph.apply(model)), ("mini", graph.mini)):
+        model = graph.mini()[0]
+        path = graph.weights / f"{name}.safetensors"
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2])
+        with pytest.raises(ValueError, match=rf"{name}\.safetensors"):
+            run()
+        path.write_bytes(content)
+
+
+def test_a_foreign_file_is_refused(graph: Any) -> None:
+    save_file = importlib.import_module("safetensors.torch").save_file
+    save_file({"lora.weight": torch.zeros(2, 2)}, graph.weights / "lora.safetensors")
+    (graph.weights / "text.safetensors").write_text("not a safetensors file")
+    for name in ("lora.safetensors", "text.safetensors", "mini.safetensors"):
+        with pytest.raises(ValueError, match=name):
+            graph.apply(graph.mini()[0], name)
+    for name in ("lora.safetensors", "text.safetensors", "mini_stunet.safetensors"):
+        with pytest.raises(ValueError, match=name):
+            graph.run("STUNetLoadMini", weights=name)
+
+
+def test_a_missing_file_is_named_with_the_folders_searched(graph: Any) -> None:
+    node = graph.pack.nodes["STUNetApply"]
+    answer = node.validate_inputs(weights="nowhere.safetensors")
+    assert "nowhere.safetensors" in answer
+    assert str(graph.weights) in answer
+    assert node.validate_inputs(weights="mini_stunet.safetensors") is True
+    assert node.validate_inputs(weights=None) is True
+    assert "mini_stunet.safetensors" in node.GET_SCHEMA().inputs[1].options
+
+
+def test_a_later_change_of_precision_is_refused(graph: Any) -> None:
+    model, clip, _ = graph.mini()
+    node = importlib.import_module("comfy_extras.nodes_model_advanced").ModelComputeDtype()
+    (changed,) = node.patch(graph.apply(model), "bf16")
+    with pytest.raises(ValueError, match="changes the precision before Apply STUNet"):
+        graph.sample(changed, clip, CLIP)
+    (changed,) = node.patch(model, "bf16")
+    assert torch.isfinite(graph.sample(graph.apply(changed), clip, CLIP)).all()

@@ -1,0 +1,43 @@
+"""STUNetEmptyClip: the frames a clip gets, and what it refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+GOOD = {"width": 128, "height": 64, "seconds": 5.0, "fps": 16.0}
+
+
+def test_a_clip_has_seconds_times_fps_frames(graph: Any) -> None:
+    (latent,) = graph.run("STUNetEmptyClip", **GOOD)
+    assert latent["samples"].shape == (80, 4, 8, 16)
+    assert not latent["samples"].any()
+
+
+def test_the_shortest_clip_is_one_frame(graph: Any) -> None:
+    (latent,) = graph.run("STUNetEmptyClip", **GOOD | {"seconds": 0.01})
+    assert latent["samples"].shape[0] == 1
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"width": 100}, "width: 100 is no multiple of 8 pixels; use 96 or 104"),
+    ({"height": 0}, "height: 0 pixels"),
+    ({"height": 8000}, "height: 8000 pixels"),
+    ({"seconds": 0.0}, "seconds: 0.0"),
+    ({"seconds": -1.0}, "seconds: -1.0"),
+    ({"seconds": float("nan")}, "seconds: nan"),
+    ({"seconds": 8 * 3600.0}, "seconds: 28800.0"),
+    ({"fps": 0.0}, "fps: 0.0"),
+])
+def test_what_is_wrong_is_said_in_validation_and_when_it_comes_through_a_link(
+        graph: Any, change: dict, message: str) -> None:
+    answer = graph.pack.nodes["STUNetEmptyClip"].validate_inputs(**GOOD | change)
+    assert isinstance(answer, str)
+    assert message in answer
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+        graph.run("STUNetEmptyClip", **GOOD | change)
+
+
+def test_values_that_links_bring_later_pass_validation(graph: Any) -> None:
+    assert graph.pack.nodes["STUNetEmptyClip"].validate_inputs(**GOOD | {"seconds": None}) is True
