@@ -11,7 +11,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from .attention import attend
-from .rotary import rotate, rotary_angles
+from .rotary import rotary_angles, rotate
 
 
 def pad_time(h: Tensor, amount: int, loop: bool) -> Tensor:

@@ -53,5 +53,5 @@ def frame_batch(rng: np.random.Generator, count: int, *, held_out: bool = False,
     for _ in range(count):
         clip = render(sample_scene(rng, objects, held_out=held_out), only=[int(rng.integers(FRAMES))], size=SIZE)
         frames.append(clip.frames[0])
-        things.append(clip.masks.any(0)[0] | clip.local_mask[0])
+        things.append(clip.masks[:, 0].any(axis=0) | clip.local_mask[0])
     return to_tensor(np.stack(frames)), torch.from_numpy(np.stack(things))[:, None].float()

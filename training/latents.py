@@ -28,8 +28,6 @@ class Latents:
 
     @classmethod
     def load(cls, path: Path) -> "Latents":
-        if not path.exists():
-            raise SystemExit(f"{path} is missing: make it with `python -m training.latents --help`")
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         return cls(state["z"], state["ids"])
 
@@ -65,7 +63,7 @@ def clip(scene: Scene, rng: np.random.Generator) -> np.ndarray:
 
 @torch.inference_mode()
 def build(path: Path, count: int, kind: str, objects: tuple[str, ...], seed: int) -> None:
-    """Render, caption and encode `count` scenes of `kind` ("frames" or "clips"); written in one file."""
+    """Render, caption and encode `count` scenes of `kind` ("frames" or "clips"); written in one file, when all is done."""
     draw, group = (single, 64) if kind == "frames" else (clip, 1)
     model, tokenizer = load_autoencoder(), Tokenizer(vocabulary())
     length = MiniConfig().text_tokens
@@ -81,7 +79,16 @@ def build(path: Path, count: int, kind: str, objects: tuple[str, ...], seed: int
         if (start // group) % 50 == 0:
             print(f"{kind}: {start + group} of {count}", flush=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"z": torch.cat(z)[:count], "ids": torch.tensor(ids, dtype=torch.int16)[:count]}, path)
+    part = path.with_suffix(".part")
+    torch.save({"z": torch.cat(z)[:count], "ids": torch.tensor(ids, dtype=torch.int16)[:count]}, part)
+    part.replace(path)
+
+
+def ensure(path: Path, count: int, kind: str, objects: int, seed: int) -> Latents:
+    """The cache at `path`, built first if it is not there."""
+    if not path.exists():
+        build(path, count, kind, first_objects(objects), seed)
+    return Latents.load(path)
 
 
 def main() -> None:

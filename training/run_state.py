@@ -4,7 +4,6 @@ The data of a step depends only on (seed, step), so that a resumed run sees what
 """
 
 import json
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +90,7 @@ class Run:
                  "step": self.step, "hours": self.hours, "rng": torch.get_rng_state()}
         part = self.folder / "state.part"
         torch.save(state, part)
-        os.replace(part, self.folder / "state.pt")
+        part.replace(self.folder / "state.pt")
 
     def rng(self, seed: int) -> np.random.Generator:
         """The data of this step."""
@@ -112,7 +111,7 @@ class Run:
                     "hours": round(self.hours + (time.monotonic() - self._clock) / 3600, 4),
                     "lr": round(self.schedule.at(self.step), 7)}
             self._losses.clear()
-            with open(self.folder / "log.jsonl", "a", encoding="utf-8") as log:
+            with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
                 log.write(json.dumps(line) + "\n")
             print(line, flush=True)
         if time.monotonic() - self._saved > self.save_minutes * 60:

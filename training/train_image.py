@@ -19,7 +19,7 @@ from stunet_core.mini.tokenizer import Tokenizer
 from stunet_core.mini.unet import UNet
 
 from .conditions import IMAGE_TASKS, keep_batch, model_input
-from .latents import WORDINGS, Latents, load_autoencoder, load_text
+from .latents import WORDINGS, Latents, ensure, load_autoencoder, load_text
 from .run_state import Run, Schedule
 from .sampling import guided, sample
 from .sheets import save_sheet
@@ -63,13 +63,15 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--data", type=Path, default=Path("runs/frames.pt"), help="from `python -m training.latents frames`")
+    parser.add_argument("--data", type=Path, default=Path("runs/frames.pt"), help="cache of encoded frames, made if missing")
+    parser.add_argument("--scenes", type=int, default=44000, help="frames in that cache")
+    parser.add_argument("--objects", type=int, default=64, help="how many of the world's objects to learn")
     parser.add_argument("--out", type=Path, default=Path("runs/image"))
     args = parser.parse_args()
 
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="bf16")
     torch.manual_seed(args.seed)
-    data, (text, tokenizer) = Latents.load(args.data), load_text()
+    data, (text, tokenizer) = ensure(args.data, args.scenes, "frames", args.objects, 10), load_text()
     net = UNet(MiniConfig()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(net.parameters(), args.lr, weight_decay=0.01)
     run = Run(args.out, net, optimizer, Schedule(args.steps, args.lr, decay=args.decay), main=accelerator.is_main_process)

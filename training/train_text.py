@@ -73,12 +73,11 @@ def main() -> None:
     if args.resume:
         run.resume()
     prepared, optimizer = accelerator.prepare(model, optimizer)
-    right = torch.zeros(())
     while run.running:
         rng = run.rng(args.seed)
         ids, labels = caption_batch(rng, args.batch, tokenizer, config.text_tokens)
         drop = torch.from_numpy(rng.random(ids.shape) < 0.03) & (ids > UNKNOWN)
-        loss, right = prepared(torch.where(drop, UNKNOWN, ids), labels)
+        loss, _ = prepared(torch.where(drop, UNKNOWN, ids), labels)
         accelerator.backward(loss)
         run.update(loss)
     run.save()

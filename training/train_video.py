@@ -23,7 +23,7 @@ from stunet_core.skeleton import Skeleton, lumiere
 from stunet_core.spacetime import Clip
 
 from .conditions import VIDEO_TASKS, keep_batch, model_input
-from .latents import Latents, load_autoencoder, load_text
+from .latents import ensure, load_autoencoder, load_text
 from .run_state import Run, Schedule
 from .sampling import sample
 from .sheets import save_sheet
@@ -60,8 +60,9 @@ def new_skeleton(net: UNet) -> Skeleton:
 
 
 @torch.no_grad()
-def samples(net: UNet, skeleton: Skeleton, text: TextEncoder, ids: Tensor, empty: Tensor, frames: int, *, size: int = 16,
-            seed: int = 0, cfg: float = 4.0, steps: int = 24, given: Tensor | None = None, keep: Tensor | None = None) -> Tensor:
+def samples(net: UNet, skeleton: Skeleton, text: TextEncoder, ids: Tensor, empty: Tensor, frames: int, *,
+            size: int = 16, seed: int = 0, cfg: float = 4.0, steps: int = 24, given: Tensor | None = None,
+            keep: Tensor | None = None) -> Tensor:
     """Latents (b frames) 4 size size for captions `ids` (b n); `given`, `keep` are latents and mask to be conditioned on."""
     b = len(ids)
     noise = torch.randn(b * frames, 4, size, size, generator=torch.Generator().manual_seed(seed))
@@ -72,7 +73,8 @@ def samples(net: UNet, skeleton: Skeleton, text: TextEncoder, ids: Tensor, empty
     both = Clip(2 * b, frames)
 
     def predict(x: Tensor, t: Tensor) -> Tensor:
-        v = forward_clip(net, skeleton, model_input(x, given, keep).repeat(2, 1, 1, 1), t[:1].expand(2 * b), context, y, both)
+        twice = model_input(x, given, keep).repeat(2, 1, 1, 1)
+        v = forward_clip(net, skeleton, twice, t[:1].expand(2 * b), context, y, both)
         with_text, without = v.chunk(2)
         return without + cfg * (with_text - without)
 
@@ -89,13 +91,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=4)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--image", type=Path, default=Path("runs/image/state.pt"))
-    parser.add_argument("--data", type=Path, default=Path("runs/clips.pt"), help="from `python -m training.latents clips`")
+    parser.add_argument("--data", type=Path, default=Path("runs/clips.pt"), help="cache of encoded clips, made if missing")
+    parser.add_argument("--scenes", type=int, default=1400, help="clips in that cache")
+    parser.add_argument("--objects", type=int, default=64, help="how many of the world's objects to learn")
     parser.add_argument("--out", type=Path, default=Path("runs/video"))
     args = parser.parse_args()
 
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="bf16")
     torch.manual_seed(args.seed)
-    data, (text, tokenizer), net = Latents.load(args.data), load_text(), load_unet(args.image)
+    (text, tokenizer), net = load_text(), load_unet(args.image)
+    data = ensure(args.data, args.scenes, "clips", args.objects, 20)
     skeleton = new_skeleton(net).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(skeleton.parameters(), args.lr, weight_decay=0.01)
     run = Run(args.out, skeleton, optimizer, Schedule(args.steps, args.lr, decay=args.decay), ema_decay=0.997,
@@ -125,7 +130,8 @@ def main() -> None:
     run.save()
 
 
-def sheet(net: UNet, run: Run, skeleton: Skeleton, text: TextEncoder, tokenizer: Tokenizer, path: Path, frames: int) -> None:
+def sheet(net: UNet, run: Run, skeleton: Skeleton, text: TextEncoder, tokenizer: Tokenizer, path: Path,
+          frames: int) -> None:
     """Every tenth frame of one sample of each of SHEET_PROMPTS, with the averaged weights."""
     averaged = Skeleton(skeleton.config)
     averaged.load_state_dict(skeleton.state_dict())
