@@ -28,6 +28,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def is_free(port: int) -> bool:
+    """True when nothing listens on `port` of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
 def prepare_base(base: Path, settings: Mapping[str, object] | None = None) -> None:
     """Make `base` a ComfyUI base directory whose only custom node is this pack.
 
@@ -91,7 +97,7 @@ class Server:
         python: the Python that has ComfyUI's packages.
         comfyui: ComfyUI's folder.
         base: base directory, see `prepare_base`; made here.
-        port: 0 takes a free one.
+        port: 0 takes a free one; one that is taken is a SetupError.
         settings: settings of the frontend, written before the start.
         arguments: further arguments for ComfyUI's main.py.
         log: file for what ComfyUI prints; None lets it print to the terminal.
@@ -110,8 +116,10 @@ class Server:
         settings: Mapping[str, object] | None = None,
         arguments: Sequence[str] = (),
         log: Path | None = None,
-        timeout: float = 180.0,
+        timeout: float = 600.0,
     ) -> None:
+        if port and not is_free(port):
+            raise SetupError(f"port {port} is in use, perhaps by another ComfyUI: choose another, or 0 for a free one")
         prepare_base(base, settings)
         self.log, self.timeout = log, timeout
         self.port = port or free_port()
@@ -186,12 +194,13 @@ class Server:
         return self.process.wait()
 
     def stop(self) -> None:
-        """Ask ComfyUI to end as Ctrl-C does; kill it when it has not after 10 s."""
+        """Ask ComfyUI to end as Ctrl-C does; then less and less politely, every 10 s."""
         process, self.process = self.process, None
         if process is None or process.poll() is not None:
             return
         polite = signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGINT  # type: ignore[attr-defined,unused-ignore]
-        for ask in (lambda: process.send_signal(polite), process.kill):
+        # The second is for a server that inherited "ignore Ctrl-C", as everything does that a shell starts with "&".
+        for ask in (lambda: process.send_signal(polite), process.terminate, process.kill):
             ask()
             try:
                 process.wait(10)

@@ -63,7 +63,7 @@ def page(chromium: Browser, comfyui: Server, complaints: Complaints) -> Iterator
     context = chromium.new_context(viewport={"width": 1600, "height": 900})
     context.route(lambda url: not url.startswith(comfyui.url), lambda route: route.abort())
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(300_000)
     complaints.hear(page)
     yield page
     context.close()
