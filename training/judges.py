@@ -49,7 +49,7 @@ class FrameJudge(nn.Module):
     A frame with two things has two objects with large logits. The mask is of all things together.
     """
 
-    def __init__(self, objects: int, width: int = 48):
+    def __init__(self, objects: int, width: int = 32):
         super().__init__()
         a, b, c = width, 2 * width, 4 * width
         self.stem = nn.Sequential(
@@ -80,7 +80,7 @@ class MotionJudge(nn.Module):
     alone.
     """
 
-    def __init__(self, width: int = 24):
+    def __init__(self, width: int = 16):
         super().__init__()
         a, b, c = width, 2 * width, 4 * width
         self.space = nn.Sequential(

@@ -8,8 +8,8 @@ networks stop after `--minutes` each, or after their steps, and are scored on he
 import argparse
 import json
 import math
-import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -60,6 +60,12 @@ def roughen(rng: np.random.Generator, frame: np.ndarray) -> np.ndarray:
     return frame
 
 
+@lru_cache(maxsize=1)
+def grain() -> Tensor:
+    """Noise to add to frames, 16 3 128 128; drawing it anew would cost more than rendering."""
+    return torch.randn(16, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+
+
 def frame_batch(rng: np.random.Generator, count: int, objects: tuple[str, ...], round_trip: RoundTrip | None) -> Batch:
     """-> frames (count 3 128 128) in [-1, 1], and targets: object (count objects, summing to 1), style, background,
     mask.
@@ -77,8 +83,8 @@ def frame_batch(rng: np.random.Generator, count: int, objects: tuple[str, ...], 
         background.append(BACKGROUNDS.index(scene.background))
     x = to_input(np.stack(frames))
     if round_trip:
-        x[: count // 3] = round_trip(x[: count // 3])
-    x = x + torch.randn_like(x) * torch.rand(count, 1, 1, 1) * 0.05
+        x[: count // 4] = round_trip(x[: count // 4])
+    x = x + grain()[torch.from_numpy(rng.integers(0, 16, count))] * torch.rand(count, 1, 1, 1) * 0.05
     mask = F.avg_pool2d(torch.from_numpy(np.stack(masks))[:, None].float(), 128 // MASK)[:, 0]
     return x, {"object": target, "style": torch.tensor(style), "background": torch.tensor(background), "mask": mask}
 
@@ -122,27 +128,31 @@ def clip_loss(net: nn.Module, x: Tensor, target: dict[str, Tensor]) -> Tensor:
 
 
 def fit(net: nn.Module, batch: Callable[[np.random.Generator], Batch], loss_of: Callable[..., Tensor], *,
-        steps: int, seed: int, log: Path, learning_rate: float = 2e-3) -> None:
-    """Train one judge: AdamW with a short warm-up and a cosine decay. Every 50 steps go to `log`."""
+        steps: int, seed: int, state: Path, resume: bool, learning_rate: float = 2e-3) -> None:
+    """Train one judge: AdamW with a short warm-up and a cosine decay. Every 50 steps it can go on from `state` later."""
     net.train()
     optimizer = torch.optim.AdamW(net.parameters(), learning_rate, weight_decay=0.02)
-    start = time.monotonic()
-    for step in range(steps):
+    first = 0
+    if resume and state.is_file():
+        stored = torch.load(state, map_location="cpu", weights_only=True)
+        net.load_state_dict(stored["net"])
+        optimizer.load_state_dict(stored["optimizer"])
+        first = stored["step"]
+    for step in range(first, steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * min(1.0, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+        torch.manual_seed(seed + step)
         x, target = batch(np.random.default_rng([seed, step]))
         with torch.autocast("cpu", torch.bfloat16):
             loss = loss_of(net, x, target)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        if (step + 1) % 50 == 0:
-            minutes = round((time.monotonic() - start) / 60, 2)
-            line = {"step": step + 1, "loss": round(float(loss.detach()), 4), "minutes": minutes}
-            with log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-            print(log.stem, line, flush=True)
-            torch.save(net.state_dict(), log.with_suffix(".pt"))
+        if (step + 1) % 50 == 0 or step + 1 == steps:
+            print(state.stem, {"step": step + 1, "loss": round(float(loss.detach()), 4)}, flush=True)
+            part = state.with_suffix(".part")
+            torch.save({"net": net.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}, part)
+            part.replace(state)
 
 
 def score(judges: Judges, seed: int, frames: int, clips: int, round_trip: RoundTrip | None) -> dict[str, float]:
@@ -169,9 +179,10 @@ def score(judges: Judges, seed: int, frames: int, clips: int, round_trip: RoundT
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--objects", type=int, default=64, help="how many of the world's objects to tell apart")
-    parser.add_argument("--frame-steps", type=int, default=900, help="batches of 48 frames")
-    parser.add_argument("--motion-steps", type=int, default=650, help="batches of 24 clips")
+    parser.add_argument("--frame-steps", type=int, default=750, help="batches of 48 frames")
+    parser.add_argument("--motion-steps", type=int, default=500, help="batches of 24 clips")
     parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in --runs")
     parser.add_argument("--only", choices=("frame", "motion"), help="train this one, take the other from --out")
     parser.add_argument("--autoencoder", type=Path, default=Path("runs/autoencoder/autoencoder.pt"))
     parser.add_argument("--runs", type=Path, default=Path("runs/judges"))
@@ -187,10 +198,10 @@ def main() -> None:
     if args.only != "motion":
         fit(judges.frame.to(memory_format=torch.channels_last),
             lambda rng: frame_batch(rng, 48, judges.objects, round_trip), frame_loss,
-            steps=args.frame_steps, seed=args.seed, log=args.runs / "frame.jsonl")
+            steps=args.frame_steps, seed=args.seed, state=args.runs / "frame.pt", resume=args.resume)
     if args.only != "frame":
         fit(judges.motion, lambda rng: clip_batch(rng, 24, judges.objects), clip_loss,
-            steps=args.motion_steps, seed=args.seed + 1, log=args.runs / "motion.jsonl")
+            steps=args.motion_steps, seed=args.seed + 1, state=args.runs / "motion.pt", resume=args.resume)
     judges.save(args.out)
     judges = Judges.load(args.out)  # score the weights as stored
     judges.accuracy = score(judges, args.seed, 1024, 256, round_trip)

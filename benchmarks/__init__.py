@@ -1,0 +1,1 @@
+"""Scripts that measure the shipped weights and print tables: `python run.py bench NAME`."""
