@@ -53,8 +53,8 @@ def read(path: Path, key: str, what: str) -> tuple[dict[str, Any], dict[str, Ten
             names = list(file.keys())
             tensors = {name: file.get_tensor(name) for name in names} if key in metadata else {}
     except SafetensorError as error:
-        raise ValueError(f"{path}: the file is damaged, cut short, or no safetensors file ({error}): copy or download it "
-                         "again") from error
+        raise ValueError(f"{path}: the file is damaged, cut short, or no safetensors file ({error}): copy or download "
+                         "it again") from error
     if key not in metadata:
         raise ValueError(f"{path}: holds no {what}. It has {len(names)} tensors such as {', '.join(names[:2])}, and no "
                          f"{key!r} in its metadata: choose another file")

@@ -22,7 +22,7 @@ from stunet_core.weights import save_skeleton
 M = TypeVar("M", bound=nn.Module)
 CONFIG = MiniConfig(model_channels=32, channel_mult=(1, 2, 2), head_channels=16, context_dim=32, pooled_dim=32)
 WORDS = ("a", "3d", "style", "rocket", "flying", "up", "on", "purple", "background")
-RGB = [[0.3, 0.2, 0.1], [0.1, 0.3, 0.2], [0.2, 0.1, 0.3], [-0.1, -0.2, -0.3]]
+RGB = [[0.3, 0.2, 0.1], [0.1, 0.3, 0.2], [0.2, 0.1, 0.3], [-0.1, -0.2, -0.3], [0.0, 0.1, 0.0]]
 
 
 def seeded(build: Callable[[], M], seed: int) -> M:
@@ -32,6 +32,7 @@ def seeded(build: Callable[[], M], seed: int) -> M:
         module = build()
         for parameter in module.parameters():
             parameter.data += torch.randn_like(parameter) * 0.05
+            parameter.data = parameter.data.bfloat16().float()  # files hold bf16: what is read equals what was written
     return module.eval().requires_grad_(False)
 
 

@@ -39,13 +39,14 @@ def load_mini(shelf: Shelf, path: Path) -> tuple[ModelPatcher, CLIP, VAE]:
 
 
 class MiniLatent(comfy.latent_formats.LatentFormat):
-    """Latents as the autoencoder makes them: already of unit variance. `rgb` is 4 x 3, for previews."""
+    """Latents as the autoencoder makes them: already of unit variance. `rgb`: see `Checkpoint.latent_rgb`."""
 
     scale_factor = 1.0
     latent_channels = 4
 
     def __init__(self, rgb: list[list[float]] | None = None):
-        self.latent_rgb_factors = rgb
+        if rgb is not None:
+            *self.latent_rgb_factors, self.latent_rgb_factors_bias = rgb  # for previews
 
 
 class MiniSupported(comfy.supported_models_base.BASE):

@@ -35,7 +35,8 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, config: MiniConfig, tokenizer: Tokenizer, text: TextEncoder, autoencoder: Autoencoder,
-                    unet: UNet, *, latent_rgb: Sequence[Sequence[float]], record: Mapping[str, Any] | None = None) -> None:
+                    unet: UNet, *, latent_rgb: Sequence[Sequence[float]],
+                    record: Mapping[str, Any] | None = None) -> None:
     """Write the embedded model to `path` in bf16. `record` says how it was trained and on what."""
     tensors: dict[str, Tensor] = {}
     for prefix, module in ((UNET, unet), (AUTOENCODER, autoencoder), (TEXT, text)):

@@ -86,7 +86,7 @@ def test_the_same_workflow_again_is_the_same_clip(finished: Callable[[str], Run]
     """Nothing of an earlier run stays in the model: a short variation, run before and after another seed."""
     nodes = api_form("text_to_video")
     shorten(nodes, seconds=0.5, steps=2)
-    pictures = []
+    pictures: list[np.ndarray] = []
     for seed in (1, 2, 1):
         set_input(nodes, ("seed", "noise_seed"), seed)
         # Another file name, or ComfyUI answers from its cache.

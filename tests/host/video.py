@@ -21,7 +21,7 @@ class Video:
 
 def decode(content: bytes) -> Video:
     """All frames of a video file; av.error.InvalidDataError when it is none."""
-    with av.open(io.BytesIO(content)) as container:
+    with av.open(io.BytesIO(content), mode="r") as container:
         stream = container.streams.video[0]
         frames = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(stream)])
         return Video(frames, stream.average_rate, stream.codec_context.name)

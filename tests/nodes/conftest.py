@@ -63,12 +63,13 @@ class Graph:
         return self.run("STUNetLoadMini", weights="mini.safetensors")
 
     def apply(self, model: Any, weights: str = "mini_stunet.safetensors", **inputs: Any) -> Any:
-        return self.run("STUNetApply", **{"model": model, "weights": weights, "strength": 1.0, "loop": False} | inputs)[0]
+        settings = {"model": model, "weights": weights, "strength": 1.0, "loop": False}
+        return self.run("STUNetApply", **settings | inputs)[0]
 
     def prompt(self, clip: Any, text: str) -> list:
         return self.run("CLIPTextEncode", clip=clip, text=text)[0]
 
-    def sample(self, model: Any, clip: Any, samples: torch.Tensor, node: str = "KSampler", **inputs: Any) -> torch.Tensor:
+    def sample(self, model: Any, clip: Any, samples: torch.Tensor, node: str = "KSampler", **inputs: Any) -> Any:
         """Latents after a few steps of core's KSampler or ours."""
         settings = {"seed": 5, "steps": 2, "cfg": 3.0, "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0}
         settings |= {"positive": self.prompt(clip, "a rocket flying up"), "negative": self.prompt(clip, "")}

@@ -39,8 +39,7 @@ def test_comfyui_gives_the_numbers_of_the_plain_torch_host(graph: Any) -> None:
     x, context, y = (torch.randn(12, *shape, generator=generator) for shape in ((9, 8, 8), (32, 32), (32,)))
     expected = forward_clip(tiny.unet(), tiny.skeleton(), x, torch.full((2,), 500.0), context[[0, 6]], y[[0, 6]],
                             Clip(2, FRAMES))
-    # bf16 in the files
-    assert torch.allclose(forward(model), expected, atol=0.02)
+    assert torch.allclose(forward(model), expected, atol=1e-4)
     assert expected.std() > 0.05
 
 
@@ -239,7 +238,7 @@ def test_one_frame_is_controlled_as_in_core(graph: Any) -> None:
 
 def test_a_controlnet_with_another_number_of_frames_is_refused(graph: Any) -> None:
     model = graph.mini()[0]
-    with pytest.raises(ValueError, match="control: the residual for .* or as many"):
+    with pytest.raises(ValueError, match=r"control: the residual for .* or as many"):
         forward(graph.apply(model), control=residuals(model, 5, torch.ones(5)))
 
 
@@ -261,14 +260,14 @@ def test_weights_of_another_model_are_refused_with_both_names(graph: Any) -> Non
 
 
 def test_a_truncated_file_is_refused(graph: Any) -> None:
-    for name, run in (("mini_stunet", lambda: graph.apply(model)), ("mini", graph.mini)):
-        model = graph.mini()[0]
-        path = graph.weights / f"{name}.safetensors"
+    model = graph.mini()[0]
+    for path in graph.weights.glob("*.safetensors"):
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2])
-        with pytest.raises(ValueError, match=rf"{name}\.safetensors"):
-            run()
-        path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"mini_stunet\.safetensors: the file is damaged, cut short"):
+        graph.apply(model)
+    with pytest.raises(ValueError, match=r"mini\.safetensors: the file is damaged, cut short"):
+        graph.mini()
 
 
 def test_a_foreign_file_is_refused(graph: Any) -> None:

@@ -148,6 +148,11 @@ def test_core_vae_nodes_run_the_autoencoder(graph: Any) -> None:
 def test_previews_use_the_checkpoints_colours(graph: Any) -> None:
     latent_preview = importlib.import_module("latent_preview")
     latent_format = graph.mini()[0].model.latent_format
-    assert torch.allclose(torch.tensor(latent_format.latent_rgb_factors), torch.tensor(tiny.RGB))
-    previewer = latent_preview.Latent2RGBPreviewer(latent_format.latent_rgb_factors)
-    assert previewer.decode_latent_to_preview(torch.zeros(2, 4, 8, 6)).size == (6, 8)
+    previewer = latent_preview.Latent2RGBPreviewer(latent_format.latent_rgb_factors,
+                                                   latent_format.latent_rgb_factors_bias)
+    latents = torch.zeros(2, 4, 8, 6)
+    latents[0, 0] = 1
+    preview = previewer.decode_latent_to_preview(latents)
+    assert preview.size == (6, 8)
+    expected = (torch.tensor(tiny.RGB[0]) + torch.tensor(tiny.RGB[4]) + 1) / 2 * 255
+    assert torch.allclose(torch.tensor(preview.getpixel((0, 0))).float(), expected, atol=1.5)
