@@ -80,7 +80,8 @@ def models_config(comfyui: Path, base: Path) -> Path:
 
 def has_accelerator(python: Path) -> bool:
     """True when the torch of `python` can use an accelerator: ComfyUI has to be told when it can't."""
-    if VENV in python.parents and next(VENV.glob("[Ll]ib/**/site-packages/torch-*+cpu.dist-info"), None):
+    places = ("lib/python*/site-packages", "Lib/site-packages")
+    if VENV in python.parents and any(next(VENV.glob(f"{place}/torch-*+cpu.dist-info"), None) for place in places):
         return False  # no need to import torch (seconds) to know
     code = (
         "import torch; xpu = getattr(torch, 'xpu', None);"
