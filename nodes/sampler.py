@@ -49,6 +49,15 @@ class STUNetSampler(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, sampler_name: str | None, scheduler: str | None) -> bool | str:
+        """Names in API workflows: ComfyUI does not check them, and would take its first one for an unknown name."""
+        for name, value, known in (("sampler_name", sampler_name, sample.SAMPLERS),
+                                   ("scheduler", scheduler, sample.SCHEDULERS)):
+            if value is not None and value not in known:  # None: a link brings it later
+                return f"{name}: {value!r} is none of {', '.join(known)}"
+        return True
+
+    @classmethod
     def execute(cls, model, positive, negative, latent, seed, steps, cfg, sampler_name, scheduler, denoise,
                 vae=None) -> io.NodeOutput:
         out = sample.sample(model, latent, positive, negative, seed=seed, steps=steps, cfg=cfg, sampler=sampler_name,

@@ -47,11 +47,11 @@ def skeleton(config: MiniConfig = CONFIG) -> Skeleton:
                                            model="mini")), 1)
 
 
-def write_weights(folder: Path) -> None:
-    """`mini.safetensors` and `mini_stunet.safetensors` in `folder`: there, ComfyUI takes them for the bundled ones."""
+def write_weights(folder: Path, mini: str = "mini.safetensors", temporal: str = "mini_stunet.safetensors") -> None:
+    """Both files in `folder`. In a user's `stunet` folder, the default names stand in for the bundled weights."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer(WORDS)
     text = seeded(lambda: TextEncoder(CONFIG, len(tokenizer)), 2)
-    save_checkpoint(folder / "mini.safetensors", CONFIG, tokenizer, text, seeded(Autoencoder, 3), unet(),
+    save_checkpoint(folder / mini, CONFIG, tokenizer, text, seeded(Autoencoder, 3), unet(),
                     latent_rgb=RGB)
-    save_skeleton(folder / "mini_stunet.safetensors", skeleton(), {})
+    save_skeleton(folder / temporal, skeleton(), {})
