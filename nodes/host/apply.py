@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import comfy.model_management as mm
 import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
+from comfy.model_base import BaseModel
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor, nn
@@ -20,6 +22,7 @@ from .spatial import ComfyHost, conditionings, embed
 
 KEY = "stunet"
 CHUNK = 16  # frames at once in layers that treat each frame alone, at most
+SPARE = 0.5  # of the free memory, what a chunk may take
 HELD = 0.25  # of the memory ComfyUI reckons for a frame, what the walk holds of each frame outside its chunk: the skips
 
 
@@ -45,7 +48,7 @@ def apply_skeleton(shelf: Shelf, model: ModelPatcher, path: Path, *, loop: bool 
         raise ValueError(f"{path.name}: {error}") from error
     out = model.clone()
     out.set_additional_models(KEY, [patcher.clone()])
-    for kind, wrapper in ((WrappersMP.DIFFUSION_MODEL, SpaceTime(patcher.model, loop, strength)),
+    for kind, wrapper in ((WrappersMP.DIFFUSION_MODEL, SpaceTime(model.model, patcher.model, loop, strength)),
                           (WrappersMP.PREPARE_SAMPLING, estimate_memory)):
         out.remove_wrappers_with_key(kind, KEY)  # applied twice, the last one counts
         out.add_wrapper_with_key(kind, KEY, wrapper)
@@ -73,8 +76,8 @@ def make_patcher(skeleton: Skeleton, dtype: torch.dtype, model: ModelPatcher) ->
 class SpaceTime:
     """DIFFUSION_MODEL wrapper: the space-time walk instead of the image forward, at the end of the wrapper chain."""
 
-    def __init__(self, skeleton: Skeleton, loop: bool, strength: float):
-        self.skeleton, self.loop, self.strength = skeleton, loop, strength
+    def __init__(self, model: BaseModel, skeleton: Skeleton, loop: bool, strength: float):
+        self.model, self.skeleton, self.loop, self.strength = model, skeleton, loop, strength
 
     def __call__(self, executor: Any, *args: Any, **kwargs: Any) -> Tensor:
         """Go on with the chain, with our forward at its end: wrappers added after this one still run."""
@@ -88,12 +91,17 @@ class SpaceTime:
             frames = x.shape[0] // rows
             if frames == 1:
                 return image_forward(x, timesteps, context, y, control, options, **extra)
-            return self.forward(net, x, timesteps, context, y, control, options, extra, Clip(
-                rows, frames, loop=self.loop, strength=self.strength, chunk=CHUNK))
+            clip = Clip(rows, frames, loop=self.loop, strength=self.strength, chunk=self.chunk(x, rows))
+            return self.forward(net, x, timesteps, context, y, control, options, extra, clip)
 
         redirected = copy.copy(executor)
         redirected.original = forward
         return redirected(*args, **kwargs)
+
+    def chunk(self, x: Tensor, rows: int) -> int:
+        """Frames at once that fit into the free memory, by ComfyUI's own reckoning for the model."""
+        frame = self.model.memory_required([rows, *x.shape[1:]])
+        return max(1, min(CHUNK, int(mm.get_free_memory(x.device) * SPARE / frame)))
 
     def forward(self, net: nn.Module, x: Tensor, timesteps: Tensor, context: Tensor | None, y: Tensor | None,
                 control: dict | None, options: dict[str, Any], extra: dict[str, Any], clip: Clip) -> Tensor:

@@ -51,6 +51,15 @@ def test_chunks_of_frames_change_nothing(graph: Any, chunk: int, monkeypatch: py
     assert torch.allclose(forward(model), whole, atol=1e-5)
 
 
+def test_chunks_shrink_to_the_free_memory(graph: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = graph.apply(graph.mini()[0])
+    whole, rows = forward(model), []
+    model.set_model_attn1_patch(lambda q, k, v, options: (rows.append(q.shape[0]), (q, k, v))[1])
+    monkeypatch.setattr(type(model.model), "memory_required", lambda self, shape, **_: 1e30)
+    assert torch.allclose(forward(model), whole, atol=1e-5)
+    assert set(rows) == {2}, "one frame of both conditionings"
+
+
 def test_conditionings_do_not_mix(graph: Any) -> None:
     model = graph.apply(graph.mini()[0])
     assert torch.allclose(forward(model, conds=2)[:FRAMES], forward(model, conds=2, cond_or_uncond=[1, 0])[:FRAMES])
