@@ -76,15 +76,16 @@ class FrameJudge(nn.Module):
 
 
 class MotionJudge(nn.Module):
-    """n 40 3 32 32 in [-1, 1] -> motion logits (n 12). Space first, frame by frame with a little time; then time
-    alone.
+    """n 40 4 32 32 -> motion logits (n 12). Space first, frame by frame with a little time; then time alone.
+
+    The four channels are `cut_out`'s: the things without their background, and where they are.
     """
 
     def __init__(self, width: int = 16):
         super().__init__()
         a, b, c = width, 2 * width, 4 * width
         self.space = nn.Sequential(
-            nn.Conv3d(3, a, (1, 4, 4), stride=(1, 2, 2), padding=(0, 1, 1), bias=False), nn.BatchNorm3d(a), nn.ReLU(),
+            nn.Conv3d(4, a, (1, 4, 4), stride=(1, 2, 2), padding=(0, 1, 1), bias=False), nn.BatchNorm3d(a), nn.ReLU(),
             nn.Conv3d(a, b, 3, stride=(1, 2, 2), padding=1, bias=False), nn.BatchNorm3d(b), nn.ReLU(),  # n b 40 8 8
             nn.Conv3d(b, b, 3, stride=(1, 2, 2), padding=1, bias=False), nn.BatchNorm3d(b), nn.ReLU(),  # n b 40 4 4
             nn.Conv3d(b, 2 * c, (1, 4, 4), bias=False), nn.BatchNorm3d(2 * c), nn.ReLU())               # n 2c 40 1 1
@@ -102,6 +103,12 @@ class MotionJudge(nn.Module):
 def to_input(frames: np.ndarray) -> Tensor:
     """... h w 3 uint8 -> ... 3 h w in [-1, 1]"""
     return torch.from_numpy(np.ascontiguousarray(frames)).movedim(-1, -3).float() / 127.5 - 1
+
+
+def cut_out(small: Tensor, mask: Tensor) -> Tensor:
+    """... 3 32 32 in [-1, 1] and where things are (... 32 32, 0 to 1) -> ... 4 32 32: no background, and the mask"""
+    mask = mask.unsqueeze(-3)
+    return torch.cat([small * mask, mask * 2 - 1], dim=-3)
 
 
 def shrink_clip(clip: np.ndarray) -> np.ndarray:
@@ -154,7 +161,12 @@ class Judges:
     def motions(self, clips: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
         """Motion logits [n, 12] of clips, each [F, h, w, 3] uint8 RGB and five seconds long."""
         self.motion.eval()
-        return np.concatenate([self.motion(to_input(shrink_clip(clip))[None]).numpy() for clip in clips])
+        logits = []
+        for clip in clips:
+            small = to_input(shrink_clip(clip))
+            mask = torch.from_numpy(self.look(clip[np.arange(CLIP_FRAMES) * len(clip) // CLIP_FRAMES]).mask)
+            logits.append(self.motion(cut_out(small, mask.float())[None]).numpy())
+        return np.concatenate(logits)
 
     def track(self, frames: np.ndarray) -> np.ndarray:
         """The middle of the things through time: frames [F, h, w, 3] uint8 -> [F, 2] (x, y) in pixels, pixel i covering

@@ -22,7 +22,7 @@ from stunet_core.mini.autoencoder import Autoencoder
 
 from .data import first_objects
 from .evaluate import evaluate_clips, evaluate_images
-from .judges import CLIP_FRAMES, CLIP_SIZE, MASK, WEIGHTS, Judges, new_judges, to_input
+from .judges import CLIP_FRAMES, CLIP_SIZE, MASK, WEIGHTS, Judges, cut_out, new_judges, to_input
 from .world import BACKGROUNDS, MOTIONS, STYLES, Scene, render, sample_scene
 
 FRAMES = 80
@@ -94,25 +94,29 @@ def moves_alike(scene: Scene) -> bool:
 
 
 def clip_batch(rng: np.random.Generator, count: int, objects: tuple[str, ...]) -> Batch:
-    """-> clips (count 40 3 32 32) in [-1, 1], and their motion. A mirrored clip moves the other way."""
+    """-> clips (count 40 4 32 32), cut out by their true masks, and their motion. A mirrored clip moves the other way."""
     mirrored = {"left": "right", "right": "left"}
     clips: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
     motion: list[int] = []
     while len(clips) < count:
         scene = sample_scene(rng, objects)
         if not moves_alike(scene):
             continue
-        step = FRAMES // CLIP_FRAMES
-        clip = render(scene, size=CLIP_SIZE, only=range(0, FRAMES, step)).frames
-        name = scene.things[0].motion
+        clip = render(scene, size=CLIP_SIZE, only=range(0, FRAMES, FRAMES // CLIP_FRAMES))
+        frames, mask, name = clip.frames, clip.masks.max(axis=0), scene.things[0].motion
         if rng.random() < 0.5:
-            clip, name = clip[:, :, ::-1], mirrored.get(name, name)
-        clips.append(clip[..., rng.permutation(3)])  # motion has no colour
+            frames, mask, name = frames[:, :, ::-1], mask[:, :, ::-1], mirrored.get(name, name)
+        clips.append(frames[..., rng.permutation(3)])  # motion has no colour
+        masks.append(mask)
         motion.append(MOTIONS.index(name))
-    x = to_input(np.stack(clips))
+    x, seen = to_input(np.stack(clips)), torch.from_numpy(np.stack(masks)).float()
     level = torch.rand(count, 1, 1, 1, 1)
     x = x * (0.85 + 0.3 * torch.rand(count, 1, 1, 1, 1)) + torch.randn_like(x) * level * 0.08
-    return x, {"motion": torch.tensor(motion)}
+    soft = F.avg_pool2d(seen, 3, stride=1, padding=1, count_include_pad=False)  # a judge's masks are not as sharp
+    blend = torch.rand(count, 1, 1, 1)
+    seen = (seen + (soft - seen) * blend + torch.randn_like(seen) * 0.05).clamp(0, 1)
+    return cut_out(x, seen), {"motion": torch.tensor(motion)}
 
 
 def frame_loss(net: nn.Module, x: Tensor, target: dict[str, Tensor]) -> Tensor:
@@ -180,7 +184,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--objects", type=int, default=64, help="how many of the world's objects to tell apart")
     parser.add_argument("--frame-steps", type=int, default=750, help="batches of 48 frames")
-    parser.add_argument("--motion-steps", type=int, default=500, help="batches of 24 clips")
+    parser.add_argument("--motion-steps", type=int, default=1200, help="batches of 24 clips")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in --runs")
     parser.add_argument("--only", choices=("frame", "motion"), help="train this one, take the other from --out")
