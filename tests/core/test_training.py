@@ -1,0 +1,128 @@
+"""What the trainers rest on: exact resume, masks of every task, the noise schedule, the sampler, the tokenizer."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stunet_core.mini.schedule import add_noise, alphas_bar, velocity
+from stunet_core.mini.tokenizer import BEGIN, END, PAD, UNKNOWN, Tokenizer
+from training.conditions import IMAGE_TASKS, VIDEO_TASKS, keep_batch, keep_mask, model_input
+from training.run_state import Run, Schedule
+from training.sampling import guided, sample
+
+
+def train(folder: Path, stops: list[int]) -> tuple[nn.Module, Run]:
+    """A tiny run of 7 steps, stopped and resumed after each of `stops`."""
+    for last in [*stops, 7]:
+        torch.manual_seed(len(stops))  # another process starts with another state
+        model = nn.Linear(3, 2)
+        if not (folder / "state.pt").exists():
+            torch.manual_seed(0)
+            model = nn.Linear(3, 2)
+        run = Run(folder, model, torch.optim.AdamW(model.parameters()), Schedule(7, 0.1, warmup=2, decay=3))
+        run.resume()
+        while run.step < last:
+            rng = run.rng(5)
+            x = torch.from_numpy(rng.standard_normal((4, 3), dtype=np.float32))
+            loss = (model(x) + torch.randn(4, 2) - 1).square().mean()
+            loss.backward()
+            run.update(loss)
+        run.save()
+    return model, run
+
+
+def test_a_resumed_run_is_the_uninterrupted_one(tmp_path):
+    whole, run = train(tmp_path / "whole", [])
+    parts, again = train(tmp_path / "parts", [2, 5])
+    assert run.step == again.step == 7
+    for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
+        assert torch.equal(a, b)
+    for name, value in run.ema.shadow.items():
+        assert torch.equal(value, again.ema.shadow[name])
+
+
+def test_the_learning_rate_rises_holds_and_falls_to_zero():
+    schedule = Schedule(100, 1.0, warmup=10, decay=20)
+    assert [round(schedule.at(s), 3) for s in (0, 9, 50, 80, 90, 100)] == [0.1, 1.0, 1.0, 1.0, 0.5, 0.0]
+    with pytest.raises(ValueError, match="learning_rate=0"):
+        Schedule(10, 0.0)
+
+
+@pytest.mark.parametrize("task", sorted({**VIDEO_TASKS, **IMAGE_TASKS}))
+def test_every_task_gives_what_its_name_says(task):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        keep = keep_mask(rng, task, 12, 16, 16)
+        assert keep.shape == (12, 16, 16) and keep.dtype == bool
+        share = keep.mean()
+        if task == "none":
+            assert share == 0
+        elif task == "all":
+            assert share == 1
+        elif task == "first":
+            assert keep[0].all() and not keep[1:].any()
+        elif task == "first_last":
+            assert keep[[0, -1]].all() and not keep[1:-1].any()
+        elif task == "prefix":
+            given = keep.all((1, 2))
+            assert 1 <= given.sum() <= 6 and given[: given.sum()].all() and not keep[given.sum():].any()
+        elif task == "region":
+            assert keep[0].all() and (keep[1:] == keep[1]).all() and not keep[1].all()
+        else:
+            assert 0 < share < 1 or task == "outpaint"
+
+
+def test_an_unknown_task_is_named():
+    with pytest.raises(ValueError, match="task: 'fly' is unknown"):
+        keep_mask(np.random.default_rng(0), "fly", 2, 4, 4)
+
+
+def test_mask_polarity_one_is_generate_for_the_model_and_given_pixels_are_seen_only_where_kept():
+    clean, noisy = torch.full((2, 4, 4, 4), 7.0), torch.zeros(2, 4, 4, 4)
+    keep = keep_batch(np.random.default_rng(3), {"hole": 1.0}, 1, 2, 4, 4)
+    x = model_input(noisy, clean, keep)
+    assert x.shape == (2, 9, 4, 4)
+    assert torch.equal(x[:, 4:5], 1 - keep)
+    assert torch.equal(x[:, 5:], 7 * keep.expand(-1, 4, -1, -1))
+
+
+def test_the_schedule_falls_from_almost_one_to_zero_signal():
+    bars = alphas_bar()
+    assert bars.shape == (1000,) and (bars.diff() < 0).all()
+    assert bars[0] > 0.999 and bars[-1] < 1e-7
+
+
+def test_velocity_and_noise_give_the_clean_signal_back():
+    x, noise, bar = torch.randn(3, 4), torch.randn(3, 4), torch.tensor([[0.9], [0.4], [0.01]])
+    noisy, v = add_noise(x, noise, bar), velocity(x, noise, bar)
+    assert torch.allclose(bar.sqrt() * noisy - (1 - bar).sqrt() * v, x, atol=1e-5)
+
+
+@pytest.mark.parametrize("steps", [1, 5, 24])
+def test_the_sampler_finds_what_a_perfect_model_knows(steps):
+    target, bars = torch.randn(2, 4, 3, 3), alphas_bar()
+
+    def perfect(x, t):
+        bar = bars[t][:, None, None, None]
+        eps = (x - bar.sqrt() * target) / (1 - bar).sqrt()
+        return velocity(target, eps, bar)
+
+    assert (sample(perfect, torch.randn_like(target), steps) - target).abs().max() < 1e-2
+    twice = guided(perfect, perfect, 4.0)
+    assert (sample(twice, torch.randn_like(target), steps) - target).abs().max() < 5e-2
+
+
+def test_unknown_words_are_pieces_or_unknown_and_nothing_fails():
+    tokenizer = Tokenizer(["rocket", "red", "on"])
+    rocket, red, on = 4, 5, 6
+    assert tokenizer.encode("Red ROCKET, on!") == [red, rocket, on]
+    assert tokenizer.encode("rockets") == [rocket]
+    assert tokenizer.encode("zebra ") == [UNKNOWN]
+    assert not tokenizer.knows(tokenizer.encode("zebra quagga")) and tokenizer.knows([UNKNOWN, red])
+    assert tokenizer.pad([red], 5) == [BEGIN, red, END, PAD, PAD]
+    assert len(tokenizer.pad([red] * 50, 8)) == 8
+    with pytest.raises(ValueError, match="twice"):
+        Tokenizer(["a", "a"])
