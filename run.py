@@ -23,6 +23,8 @@ STAGES = {
     "autoencoder": "the autoencoder: 128x128 frames to 16x16x4 latents and back",
     "image": "the spatial U-Net: single frames of clips from their captions (needs text and autoencoder)",
     "video": "the space-time skeleton on the frozen image model: whole clips, all tasks mixed (needs image)",
+    "judges": "the classifiers that only measure: what a clip shows, and how it moves (no other stage needs them)",
+    "export": "no training: writes weights/ from the checkpoints in runs/",
 }
 
 
@@ -52,8 +54,8 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Train the mini model on the procedural world of training/world. The stages, in this order:\n\n"
         + "\n".join(f"  {stage:12} {what}" for stage, what in STAGES.items())
-        + "\n\nEvery stage saves checkpoints and contact sheets as it goes, and resumes from its last checkpoint when "
-        "it is\nstarted again. `run.py train STAGE --help` lists the options of a stage.",
+        + "\n\nEvery stage saves checkpoints as it goes, image and video also contact sheets, in runs/STAGE; with --resume "
+        "it goes on\nfrom its last checkpoint. `run.py train STAGE --help` lists the options of a stage.",
         add_help=False,
     )
     command.add_argument("stage", choices=STAGES, nargs="?")
@@ -141,7 +143,8 @@ def train(top: argparse.ArgumentParser, options: argparse.Namespace, rest: list[
         commands.choices["train"].print_help()
         return 0 if options.help else 2
     python = environment.prepare(("train",))
-    return module(python, f"training.train_{options.stage}", [*rest, *(["--help"] if options.help else [])])
+    name = "training.export" if options.stage == "export" else f"training.train_{options.stage}"
+    return module(python, name, [*rest, *(["--help"] if options.help else [])])
 
 
 class Terminated(KeyboardInterrupt):
