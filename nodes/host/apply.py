@@ -100,7 +100,7 @@ class SpaceTime:
 
     def chunk(self, x: Tensor, rows: int) -> int:
         """Frames at once that fit into the free memory, by ComfyUI's own reckoning for the model."""
-        frame = self.model.memory_required([rows, *x.shape[1:]])
+        frame = max(1.0, self.model.memory_required([rows, *x.shape[1:]]))  # bytes
         return max(1, min(CHUNK, int(mm.get_free_memory(x.device) * SPARE / frame)))
 
     def forward(self, net: nn.Module, x: Tensor, timesteps: Tensor, context: Tensor | None, y: Tensor | None,
