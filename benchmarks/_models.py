@@ -1,10 +1,12 @@
 """The model to measure, in plain torch: the shipped weights, or the checkpoints of a training in progress."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
 from stunet_core.mini.autoencoder import Autoencoder
@@ -13,7 +15,7 @@ from stunet_core.mini.text import TextEncoder
 from stunet_core.mini.tokenizer import Tokenizer
 from stunet_core.mini.unet import UNet
 from stunet_core.skeleton import Skeleton
-from stunet_core.weights import load_skeleton
+from stunet_core.weights import RECORD, load_skeleton
 
 
 @dataclass(frozen=True)
@@ -62,3 +64,9 @@ def load_shipped(folder: Path) -> Models:
     for module in (net, mini.text, mini.autoencoder, skeleton):
         module.float().eval().requires_grad_(False)
     return Models(mini.text, mini.tokenizer, net, mini.autoencoder, skeleton)
+
+
+def learned(path: Path) -> int:
+    """How many of the world's objects a checkpoint says it learned."""
+    with safe_open(str(path), framework="pt") as file:
+        return int(json.loads(file.metadata()[RECORD])["objects"])

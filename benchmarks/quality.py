@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks._models import Models, load_runs, load_shipped
+from benchmarks._models import Models, learned, load_runs, load_shipped
 from training import train_image, train_video
 from training.data import first_objects
 from training.evaluate import evaluate_clips, evaluate_images
@@ -90,14 +90,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--cfg", type=float, default=4.0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--objects", type=int, help="how many objects to ask for (default: all the judges know)")
+    parser.add_argument("--objects", type=int, help="how many objects to ask for (default: those the weights learned)")
     parser.add_argument("--runs", type=Path, help="judge the checkpoints of a training instead of the shipped weights")
     parser.add_argument("--out", type=Path, default=ROOT / "output" / "bench" / "quality.json")
     args = parser.parse_args()
 
     judges = Judges.load()
     models = load_runs(args.runs, skeleton=args.clips > 0) if args.runs else load_shipped(ROOT / "weights")
-    objects = first_objects(args.objects) if args.objects else judges.objects
+    objects = first_objects(args.objects or (len(judges.objects) if args.runs else learned(ROOT / "weights" / "mini.safetensors")))
     figures: dict[str, float] = {}
     args.out.parent.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
