@@ -23,7 +23,7 @@ FPS = 16
 
 def frames(video: bytes) -> np.ndarray:
     """An MP4's frames, F H W 3."""
-    with av.open(io.BytesIO(video)) as container:
+    with av.open(io.BytesIO(video), mode="r") as container:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 
