@@ -114,3 +114,19 @@ def test_other_files_are_not_taken_for_judges(tmp_path):
     for name in ("cut", "other"):
         with pytest.raises(ValueError, match=f"{name}.safetensors holds no judges"):
             Judges.load(tmp_path / f"{name}.safetensors")
+
+
+def test_the_shipped_judges_are_good_enough_to_judge_with():
+    """Their own accuracy on rendered scenes of held-out combinations, measured when they were trained."""
+    accuracy = Judges.load().accuracy
+    for name in ("object_single", "style", "background", "motion"):
+        assert accuracy[name] > 0.97, name
+
+
+def test_the_shipped_judges_still_see_what_they_were_scored_on():
+    judges = Judges.load()
+    scenes = [Scene((Thing(name, style, 0.6, 0.5, 0.5, "still"),), "blue") for name in TRAINED[:12] for style in STYLES]
+    frames = np.concatenate([render(scene, only=[0]).frames for scene in scenes])
+    seen = judges.look(frames).object.argmax(1)
+    right = sum(judges.objects[int(found)] == scene.things[0].object for found, scene in zip(seen, scenes, strict=True))
+    assert right >= 0.9 * len(scenes)
