@@ -6,10 +6,12 @@ Lumiere trains one condition at a time; here the tasks are mixed from the start,
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-VIDEO_TASKS = {"none": 0.54, "first": 0.12, "first_last": 0.05, "hole": 0.08, "region": 0.07, "outpaint": 0.06, "prefix": 0.08}
-IMAGE_TASKS = {"none": 0.72, "all": 0.06, "hole": 0.12, "outpaint": 0.10}
+VIDEO_TASKS = {"none": 0.50, "first": 0.13, "first_last": 0.05, "hole": 0.07, "thing": 0.06, "region": 0.07, "outpaint": 0.05,
+               "prefix": 0.07}
+IMAGE_TASKS = {"none": 0.58, "all": 0.04, "hole": 0.10, "thing": 0.22, "outpaint": 0.06}
 
 
 def _box(rng: np.random.Generator, h: int, w: int, low: float, high: float) -> np.ndarray:
@@ -32,9 +34,32 @@ def _moved(box: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndarray
     return np.stack([np.roll(box, tuple(np.round(reach * s).astype(int)), (0, 1)) for s in t])
 
 
-def keep_mask(rng: np.random.Generator, task: str, frames: int, h: int, w: int) -> np.ndarray:
-    """A random keep mask of one of the tasks -> bool f h w, True where the clip is given"""
+def _grown(mask: np.ndarray, cells: int) -> np.ndarray:
+    """bool f h w, dilated by a square of 2 cells + 1"""
+    soft = torch.from_numpy(mask)[:, None].float()
+    return F.max_pool2d(soft, 2 * cells + 1, stride=1, padding=cells)[:, 0].bool().numpy()
+
+
+def _around(rng: np.random.Generator, things: np.ndarray) -> np.ndarray:
+    """Where one of the things is (t f h w), as its silhouette or its box, a little too large -> bool f h w"""
+    seen = np.flatnonzero(things.any((1, 2, 3)))
+    mask = things[int(rng.choice(seen))].copy()
+    if rng.random() < 0.5:
+        for frame in mask:
+            y, x = frame.any(1).nonzero()[0], frame.any(0).nonzero()[0]
+            if len(y):
+                frame[y[0]:y[-1] + 1, x[0]:x[-1] + 1] = True
+    return _grown(mask, int(rng.integers(0, 3)))
+
+
+def keep_mask(rng: np.random.Generator, task: str, frames: int, h: int, w: int, things: np.ndarray | None = None) -> np.ndarray:
+    """A random keep mask of one of the tasks -> bool f h w, True where the clip is given.
+
+    `things`: bool t f h w, where each thing is. "thing", a hole where one of them is, is a "hole" without them.
+    """
     keep = np.zeros((frames, h, w), bool)
+    if task == "thing" and (things is None or not things.any()):
+        task = "hole"
     if task == "all":
         keep[:] = True
     elif task == "first":
@@ -44,6 +69,9 @@ def keep_mask(rng: np.random.Generator, task: str, frames: int, h: int, w: int) 
     elif task == "hole":
         box = _box(rng, h, w, 0.3, 0.8)
         keep = ~(_moved(box, frames, rng) if rng.random() < 0.5 else np.broadcast_to(box, keep.shape))
+    elif task == "thing":
+        assert things is not None
+        keep = ~_around(rng, things)
     elif task == "region":
         keep[:] = ~_box(rng, h, w, 0.3, 0.9)
         keep[0] = True
@@ -57,11 +85,22 @@ def keep_mask(rng: np.random.Generator, task: str, frames: int, h: int, w: int) 
     return keep
 
 
-def keep_batch(rng: np.random.Generator, tasks: dict[str, float], batch: int, frames: int, h: int, w: int) -> Tensor:
-    """-> (batch frames) 1 h w, 1.0 where given"""
+def keep_batch(rng: np.random.Generator, tasks: dict[str, float], batch: int, frames: int, h: int, w: int, *,
+               things: np.ndarray | None = None, wordless: np.ndarray | None = None) -> Tensor:
+    """-> (batch frames) 1 h w, 1.0 where given.
+
+    `things`: bool batch t frames h w. `wordless`: bool batch, whose captions are empty: their holes leave every thing
+    in sight, so that a hole without a word is filled with background (what removing an object asks for).
+    """
     chosen = rng.choice(list(tasks), batch, p=np.array(list(tasks.values())) / sum(tasks.values()))
-    masks = np.concatenate([keep_mask(rng, str(task), frames, h, w) for task in chosen])
-    return torch.from_numpy(masks)[:, None].float()
+    masks = []
+    for i, task in enumerate(chosen):
+        own = None if things is None else things[i]
+        if wordless is not None and wordless[i] and own is not None and task in ("hole", "thing"):
+            masks.append(keep_mask(rng, "hole", frames, h, w) | _grown(own.any(0), 1))
+        else:
+            masks.append(keep_mask(rng, str(task), frames, h, w, own))
+    return torch.from_numpy(np.concatenate(masks))[:, None].float()
 
 
 def model_input(noisy: Tensor, clean: Tensor, keep: Tensor) -> Tensor:

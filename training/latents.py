@@ -6,30 +6,32 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from einops import rearrange
 from torch import Tensor
 
-from stunet_core.mini.autoencoder import Autoencoder
+from stunet_core.mini.autoencoder import SCALE, Autoencoder
 from stunet_core.mini.config import MiniConfig
 from stunet_core.mini.text import TextEncoder
 from stunet_core.mini.tokenizer import Tokenizer
 
 from .data import FRAMES, SIZE, first_objects, to_tensor
-from .world import Scene, caption, render, sample_scene, vocabulary
+from .world import Clip, Scene, caption, render, sample_scene, vocabulary
 
 WORDINGS = 4  # captions per scene
 
 
 @dataclass(frozen=True)
 class Latents:
-    """z: n f 4 h w (f = 1 for single frames), fp16; ids: n WORDINGS tokens."""
+    """z: n f 4 h w (f = 1 for single frames), fp16; ids: n WORDINGS tokens; things: n 2 f h w, where each is, in cells."""
 
     z: Tensor
     ids: Tensor
+    things: Tensor
 
     @classmethod
     def load(cls, path: Path) -> "Latents":
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        return cls(state["z"], state["ids"])
+        return cls(state["z"], state["ids"], state["things"])
 
     def __len__(self) -> int:
         return self.z.shape[0]
@@ -51,14 +53,20 @@ def load_autoencoder(path: Path = Path("runs/autoencoder/autoencoder.pt")) -> Au
     return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def single(scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """One random frame of a clip -> 1 h w 3"""
-    return render(scene, only=[int(rng.integers(FRAMES))], size=SIZE).frames
+def single(scene: Scene, rng: np.random.Generator) -> Clip:
+    """One random frame of a clip"""
+    return render(scene, only=[int(rng.integers(FRAMES))], size=SIZE)
 
 
-def clip(scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """The whole clip -> 80 h w 3"""
-    return render(scene, frames=FRAMES, size=SIZE).frames
+def clip(scene: Scene, rng: np.random.Generator) -> Clip:
+    """The whole clip, 80 frames"""
+    return render(scene, frames=FRAMES, size=SIZE)
+
+
+def cells(masks: np.ndarray) -> np.ndarray:
+    """bool t f h w in pixels, one or two things -> 2 f h/8 w/8: the latent cells of which a thing covers some eighth"""
+    covered = rearrange(masks, "t f (h a) (w b) -> t f h w (a b)", a=SCALE, b=SCALE).mean(-1) > 0.12
+    return np.concatenate([covered, np.zeros((2 - len(covered), *covered.shape[1:]), bool)])
 
 
 @torch.inference_mode()
@@ -67,11 +75,13 @@ def build(path: Path, count: int, kind: str, objects: tuple[str, ...], seed: int
     draw, group = (single, 64) if kind == "frames" else (clip, 1)
     model, tokenizer = load_autoencoder(), Tokenizer(vocabulary())
     length = MiniConfig().text_tokens
-    z, ids = [], []
+    z, ids, things = [], [], []
     for start in range(0, count, group):
         rng = np.random.default_rng([seed, start])
         scenes = [sample_scene(rng, objects) for _ in range(group)]
-        frames = np.stack([draw(scene, rng) for scene in scenes])  # n f h w 3
+        drawn = [draw(scene, rng) for scene in scenes]
+        frames = np.stack([d.frames for d in drawn])  # n f h w 3
+        things += [torch.from_numpy(cells(d.masks)) for d in drawn]
         with torch.autocast("cpu", torch.bfloat16):
             latents = model.encode(to_tensor(frames.reshape(-1, *frames.shape[2:])).to(memory_format=torch.channels_last))
         z.append(latents.unflatten(0, frames.shape[:2]).half().contiguous())
@@ -80,7 +90,8 @@ def build(path: Path, count: int, kind: str, objects: tuple[str, ...], seed: int
             print(f"{kind}: {start + group} of {count}", flush=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    torch.save({"z": torch.cat(z)[:count], "ids": torch.tensor(ids, dtype=torch.int16)[:count]}, part)
+    torch.save({"z": torch.cat(z)[:count], "ids": torch.tensor(ids, dtype=torch.int16)[:count],
+                "things": torch.stack(things)[:count]}, part)
     part.replace(path)
 
 

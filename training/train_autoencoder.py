@@ -2,7 +2,9 @@
 
 L1 + MSE + L1 of image gradients, counted more on the things than on the background: a background is easy and large. Most
 steps see crops of a quarter frame on a thing, the last ones whole frames: the model is convolutional, and a crop costs a
-quarter. A little noise on the latents keeps their space smooth. When done, the latents' mean and deviation become part of the model.
+quarter. A little noise on the latents keeps their space smooth. In some steps the latents are turned and shrunk before they
+are decoded, and the picture is asked to have turned and shrunk with them (EQ-VAE, 2502.09509): such a space is easier to
+learn to draw in. When done, the latents' mean and deviation become part of the model.
 """
 
 import argparse
@@ -10,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor
 
-from stunet_core.mini.autoencoder import Autoencoder
+from stunet_core.mini.autoencoder import SCALE, Autoencoder
 
 from .data import frame_batch
 from .run_state import Run, Schedule
@@ -22,6 +25,7 @@ from .sheets import save_sheet
 LATENT_NOISE = 0.03
 ON_THINGS = 4.0  # weight of a pixel on a thing against one of background
 CROP = 64        # pixels
+EQUIVARIANT = 0.35  # share of the steps with turned and shrunk latents
 WHOLE = 0.12     # share of the steps, at the end, that see whole frames
 
 
@@ -44,6 +48,11 @@ def crop(frames: Tensor, things: Tensor, rng: np.random.Generator) -> tuple[Tens
         y, x = np.clip(at - CROP // 2 + rng.integers(-CROP // 3, CROP // 3 + 1, 2), 0, size - CROP)
         out.append((frame[:, y:y + CROP, x:x + CROP], thing[:, y:y + CROP, x:x + CROP]))
     return torch.stack([f for f, _ in out]), torch.stack([t for _, t in out])
+
+
+def turn_and_shrink(x: Tensor, quarters: int, side: int) -> Tensor:
+    """Turned by `quarters` of a circle and resampled to `side` x `side`."""
+    return F.interpolate(torch.rot90(x, quarters, (-2, -1)), size=(side, side), mode="bilinear", antialias=True)
 
 
 @torch.no_grad()
@@ -94,6 +103,10 @@ def main() -> None:
         weight = weight / weight.mean()
         with accelerator.autocast():
             z = model.encode(frames.to(memory_format=torch.channels_last))
+            if rng.random() < EQUIVARIANT:
+                quarters, side = int(rng.integers(4)), int(rng.integers(z.shape[-1] // 2, z.shape[-1] + 1))
+                z = turn_and_shrink(z.float(), quarters, side)
+                frames, weight = (turn_and_shrink(x, quarters, side * SCALE) for x in (frames, weight))
             output = model.decode(z + torch.randn_like(z) * LATENT_NOISE)
         loss = reconstruction_loss(output.float(), frames, weight) + 1e-4 * z.float().square().mean()
         accelerator.backward(loss)

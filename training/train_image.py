@@ -1,15 +1,17 @@
 """Stage 3: the spatial U-Net, as an image model of single frames of clips, with the mask channels of every task.
 
-Plain v-loss at zero terminal SNR; the text encoder and the autoencoder are frozen. Frames come from the middle of motions
+Plain v-loss at zero terminal SNR, counted more on the things than on the background until the learning rate falls; the text encoder and the autoencoder are frozen. Frames come from the middle of motions
 (rotated, cut off, small), for the video stage freezes this net and could not show later what it never saw.
 """
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from einops import rearrange
 from torch import Tensor
 
 from stunet_core.mini.config import MiniConfig
@@ -24,20 +26,38 @@ from .run_state import Run, Schedule
 from .sampling import guided, sample
 from .sheets import save_sheet
 
-NO_TEXT = 0.12  # share of empty captions, for guidance
+NO_TEXT = 0.12   # share of empty captions, for guidance
+ON_THINGS = 3.0  # weight of a latent cell on a thing against one of background, until the learning rate falls
 SHEET_PROMPTS = ("a 3d style rocket on a purple background", "a flat apple on a green background",
                  "a line art panda on a pink background", "a cartoon car on a yellow background",
                  "a 3d dog over the water", "a cartoon penguin on the grass", "a flat guitar in the night sky",
                  "a 3d tulip on a white background")
 
 
-def pick(rng: np.random.Generator, data: Latents, batch: int, tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
-    """-> z (batch f 4 h w) fp32, ids (batch n), some of them empty"""
+@dataclass(frozen=True)
+class Batch:
+    """z: b f 4 h w fp32; ids: b n; things: bool b 2 f h w; wordless: bool b, whose captions are empty."""
+
+    z: Tensor
+    ids: Tensor
+    things: np.ndarray
+    wordless: np.ndarray
+
+
+def pick(rng: np.random.Generator, data: Latents, batch: int, tokenizer: Tokenizer) -> Batch:
     index = torch.from_numpy(rng.integers(0, len(data), batch))
     wording = torch.from_numpy(rng.integers(0, WORDINGS, batch))
     ids = data.ids[index, wording].long()
-    ids[torch.from_numpy(rng.random(batch) < NO_TEXT)] = torch.tensor(tokenizer.pad([], ids.shape[1]))
-    return data.z[index].float(), ids
+    wordless = rng.random(batch) < NO_TEXT
+    ids[torch.from_numpy(wordless)] = torch.tensor(tokenizer.pad([], ids.shape[1]))
+    return Batch(data.z[index].float(), ids, data.things[index].numpy(), wordless)
+
+
+def weight_on_things(things: np.ndarray, on_things: float) -> Tensor:
+    """bool b t f h w -> (b f) 1 h w with mean 1, `on_things` times larger where a thing is than elsewhere"""
+    where = rearrange(torch.from_numpy(things.any(1)).float(), "b f h w -> (b f) 1 h w")
+    weight = 1 + (on_things - 1) * where
+    return weight / weight.mean()
 
 
 @torch.no_grad()
@@ -81,17 +101,18 @@ def main() -> None:
     bars = alphas_bar()
     while run.running:
         rng = run.rng(args.seed)
-        z, ids = pick(rng, data, args.batch, tokenizer)
-        z = z[:, 0]
+        batch = pick(rng, data, args.batch, tokenizer)
+        z = batch.z[:, 0]
         with torch.no_grad():
-            context, y = text(ids)
+            context, y = text(batch.ids)
         t = torch.from_numpy(rng.integers(0, TIMESTEPS, args.batch))
         bar = bars[t][:, None, None, None]
         noise = torch.from_numpy(rng.standard_normal(z.shape, dtype=np.float32))
-        keep = keep_batch(rng, IMAGE_TASKS, args.batch, 1, *z.shape[-2:])
+        keep = keep_batch(rng, IMAGE_TASKS, args.batch, 1, *z.shape[-2:], things=batch.things, wordless=batch.wordless)
         x = model_input(add_noise(z, noise, bar), z, keep).to(memory_format=torch.channels_last)
         output = model(x, t, context, y)
-        loss = (output.float() - velocity(z, noise, bar)).square().mean()
+        weight = weight_on_things(batch.things, ON_THINGS if run.step < args.steps - args.decay else 1.0)
+        loss = ((output.float() - velocity(z, noise, bar)).square() * weight).mean()
         accelerator.backward(loss)
         run.update(loss)
         if accelerator.is_main_process and run.step % 500 == 0:

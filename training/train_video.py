@@ -111,15 +111,16 @@ def main() -> None:
     bars = alphas_bar()
     while run.running:
         rng = run.rng(args.seed)
-        z, ids = pick(rng, data, args.batch, tokenizer)
-        start = int(rng.integers(0, z.shape[1] - args.frames + 1))
-        z = z[:, start:start + args.frames].flatten(0, 1)  # (b f) 4 h w
+        batch = pick(rng, data, args.batch, tokenizer)
+        start = int(rng.integers(0, batch.z.shape[1] - args.frames + 1))
+        z = batch.z[:, start:start + args.frames].flatten(0, 1)  # (b f) 4 h w
+        things = batch.things[:, :, start:start + args.frames]
         with torch.no_grad():
-            context, y = text(ids)
+            context, y = text(batch.ids)
         t = torch.from_numpy(rng.integers(0, TIMESTEPS, args.batch))
         bar = bars[t].repeat_interleave(args.frames)[:, None, None, None]
         noise = torch.from_numpy(rng.standard_normal(z.shape, dtype=np.float32))
-        keep = keep_batch(rng, VIDEO_TASKS, args.batch, args.frames, *z.shape[-2:])
+        keep = keep_batch(rng, VIDEO_TASKS, args.batch, args.frames, *z.shape[-2:], things=things, wordless=batch.wordless)
         x = model_input(add_noise(z, noise, bar), z, keep).to(memory_format=torch.channels_last)
         output = model(x, t, context, y, Clip(args.batch, args.frames))
         loss = (output.float() - velocity(z, noise, bar)).square().mean()

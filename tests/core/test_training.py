@@ -10,8 +10,10 @@ from torch import nn
 from stunet_core.mini.schedule import add_noise, alphas_bar, velocity
 from stunet_core.mini.tokenizer import BEGIN, END, PAD, UNKNOWN, Tokenizer
 from training.conditions import IMAGE_TASKS, VIDEO_TASKS, keep_batch, keep_mask, model_input
+from training.latents import cells
 from training.run_state import Run, Schedule
 from training.sampling import guided, sample
+from training.train_image import weight_on_things
 
 
 def train(folder: Path, stops: list[int]) -> tuple[nn.Module, Run]:
@@ -73,6 +75,44 @@ def test_every_task_gives_what_its_name_says(task):
             assert keep[0].all() and (keep[1:] == keep[1]).all() and not keep[1].all()
         else:
             assert 0 < share < 1 or task == "outpaint"
+
+
+def things(at: int) -> np.ndarray:
+    """One thing of 4 x 4 cells that moves right by a cell a frame -> 2 3 16 16, the second place empty."""
+    out = np.zeros((2, 3, 16, 16), bool)
+    for f in range(3):
+        out[0, f, 6:10, at + f:at + f + 4] = True
+    return out
+
+
+def test_a_hole_on_a_thing_follows_it_and_covers_it():
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        hole = ~keep_mask(rng, "thing", 3, 16, 16, things(3))
+        assert (hole >= things(3)[0]).all() and hole.sum() <= 3 * 64
+        assert not hole[0, :, 9:].any() and hole[2, :, 8].any()
+
+
+def test_a_hole_without_a_word_leaves_the_things_in_sight():
+    batch = keep_batch(np.random.default_rng(2), {"hole": 0.5, "thing": 0.5}, 40, 3, 16, 16,
+                       things=np.stack([things(k % 8) for k in range(40)]), wordless=np.ones(40, bool))
+    keep = batch.reshape(40, 3, 16, 16).bool().numpy()
+    for k in range(40):
+        assert keep[k][things(k % 8)[0]].all()
+    assert not keep.all()
+
+
+def test_cells_are_those_a_thing_covers():
+    masks = np.zeros((1, 1, 32, 32), bool)
+    masks[0, 0, 8:16, 8:20] = True
+    found = cells(masks)
+    assert found.shape == (2, 1, 4, 4) and found[0, 0].nonzero()[0].tolist() == [1, 1] and found.sum() == 2
+
+
+def test_a_thing_counts_more_and_the_mean_stays_one():
+    weight = weight_on_things(things(0)[None], 3.0)
+    assert weight.shape == (3, 1, 16, 16) and abs(float(weight.mean()) - 1) < 1e-6
+    assert torch.allclose(weight.max() / weight.min(), torch.tensor(3.0))
 
 
 def test_an_unknown_task_is_named():

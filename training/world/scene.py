@@ -34,7 +34,7 @@ CLASH = 0.45  # a thing of which this share has the background's colour cannot b
 class Thing:
     """One object of a scene.
 
-    `size` is its longer side as a fraction of the frame (0.05..1.5; sampled 0.35..0.75), `x`, `y` its centre at the
+    `size` is its longer side as a fraction of the frame (0.05..1.5; sampled 0.35..0.80), `x`, `y` its centre at the
     clip's middle as fractions of the frame, `speed` a factor (0.25..2; 1 is normal), `phase` in radians, where a
     periodic motion stands at the middle.
     """
@@ -188,11 +188,11 @@ def sample_speed(rng: np.random.Generator, motion: str) -> float:
 def sample_thing(
     rng: np.random.Generator, name: str, style: str, motion: str, size: float | None = None, speed: float | None = None
 ) -> Thing:
-    """A thing somewhere in the frame, its whole path inside but for a small overhang (a fifth of its size in every
-    fourth scene).
+    """A thing near the middle of the frame at the clip's middle, its whole path inside but for a small overhang (a
+    fifth of its size in every fourth scene).
     """
     speed = sample_speed(rng, motion) if speed is None else speed
-    size = float(np.clip(rng.normal(0.60, 0.09), 0.38, 0.75)) if size is None else size
+    size = float(np.clip(rng.normal(0.66, 0.08), 0.45, 0.80)) if size is None else size
     phase = float(rng.uniform(0, 2 * math.pi))
     overhang = 0.2 if rng.random() < 0.25 else 0.05
     thing = Thing(name, style, size, 0.5, 0.5, motion, speed, phase)
@@ -202,7 +202,7 @@ def sample_thing(
             break
         thing = replace(thing, size=max(0.35, thing.size * 0.94))
     x, y = (
-        float(rng.uniform(*sorted((0.5 - a, 1.5 - b)))) if b - a <= 1.0 else 1.0 - (a + b) / 2
+        float(np.clip(rng.normal(0.5, 0.06), *sorted((0.5 - a, 1.5 - b)))) if b - a <= 1.0 else 1.0 - (a + b) / 2
         for a, b in zip(low, high, strict=True)
     )
     return replace(thing, x=x, y=y)
