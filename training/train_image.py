@@ -1,7 +1,9 @@
 """Stage 3: the spatial U-Net, as an image model of single frames of clips, with the mask channels of every task.
 
-Plain v-loss at zero terminal SNR, counted more on the things than on the background until the learning rate falls; the text encoder and the autoencoder are frozen. Frames come from the middle of motions
-(rotated, cut off, small), for the video stage freezes this net and could not show later what it never saw.
+Plain v-loss at zero terminal SNR, counted more on the things than on the background until the learning rate falls; the text
+encoder and the autoencoder are frozen. Frames come from the middle of motions (rotated, cut off, small), for the video stage
+freezes this net and could not show later what it never saw. Many holes lie on the things: there the net is told where to
+draw, and learns what a thing looks like before it must also choose its place.
 """
 
 import argparse
