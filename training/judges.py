@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .kinematics import Track
 from .world import BACKGROUNDS, MOTIONS, OBJECT_NAMES, STYLES
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "judges.safetensors"
@@ -168,16 +169,20 @@ class Judges:
             logits.append(self.motion(cut_out(small, mask.float())[None]).numpy())
         return np.concatenate(logits)
 
-    def track(self, frames: np.ndarray) -> np.ndarray:
-        """The middle of the things through time: frames [F, h, w, 3] uint8 -> [F, 2] (x, y) in pixels, pixel i covering
-        [i, i + 1); NaN where a frame shows nothing."""
+    def follow(self, frames: np.ndarray) -> Track:
+        """Where the things are through time: frames [F, h, w, 3] uint8; the middle of all that a frame shows."""
         mask = self.look(frames).mask
         mask = np.where(mask > 0.5, mask, 0.0)
         weight = mask.sum((1, 2))
         grid = (np.arange(MASK) + 0.5) / MASK
         with np.errstate(invalid="ignore", divide="ignore"):
             x, y = (mask * grid).sum((1, 2)) / weight, (mask * grid[:, None]).sum((1, 2)) / weight
-        return np.stack([x * frames.shape[2], y * frames.shape[1]], axis=1)
+        return Track(np.stack([x, y], axis=1), weight / MASK**2)
+
+    def track(self, frames: np.ndarray) -> np.ndarray:
+        """The middle of the things through time: frames [F, h, w, 3] uint8 -> [F, 2] (x, y) in pixels, pixel i covering
+        [i, i + 1); NaN where a frame shows nothing."""
+        return self.follow(frames).centre * (frames.shape[2], frames.shape[1])
 
     def save(self, path: Path, record: dict[str, str] | None = None) -> None:
         """Write bf16 weights, with the objects, the accuracy and a training record in the metadata."""

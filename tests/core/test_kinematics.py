@@ -1,0 +1,40 @@
+"""Speeds read off paths: right on the renderer's own, and wrong when the thing goes the other way."""
+
+import numpy as np
+import pytest
+
+from training.kinematics import AXIS, CYCLES, Track, says_speed, speed, speed_error
+from training.world import Scene, render
+from training.world.scene import Thing
+
+MEASURED = (*AXIS, *CYCLES, "grow", "shrink", "shake")
+
+
+def scene(motion: str, factor: float, named: frozenset[str] = frozenset({"object", "motion", "speed"})) -> Scene:
+    return Scene((Thing("apple", "flat", 0.4, 0.5, 0.5, motion, factor, 0.7),), "green", named=named)
+
+
+def path(of: Scene) -> Track:
+    clip = render(of, size=64)
+    return Track(clip.centre / 64, clip.mask.mean((1, 2)))
+
+
+@pytest.mark.parametrize("motion", MEASURED)
+@pytest.mark.parametrize("factor", [0.6, 1.0, 1.5])
+def test_the_renderers_speed_is_found(motion, factor):
+    error = speed_error(scene(motion, factor), path(scene(motion, factor)))
+    assert error is not None and error < 0.1
+
+
+def test_the_other_way_is_an_error_of_more_than_one():
+    assert speed_error(scene("left", 1.0), path(scene("right", 1.0))) > 1.5
+    assert speed_error(scene("grow", 1.0), path(scene("shrink", 1.0))) > 1.5
+
+
+def test_nothing_is_said_where_nothing_can_be():
+    assert speed("still", path(scene("still", 1.0))) is None
+    assert speed("spin", path(scene("spin", 1.0))) is None
+    unseen = Track(np.full((80, 2), np.nan), np.zeros(80))
+    assert speed("left", unseen) is None
+    assert not says_speed(scene("left", 1.5, frozenset({"object", "motion"})))
+    assert says_speed(scene("left", 1.0, frozenset({"object", "motion"})))
