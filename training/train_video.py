@@ -27,7 +27,7 @@ from .latents import ensure, load_autoencoder, load_text
 from .run_state import Run, Schedule
 from .sampling import sample
 from .sheets import save_sheet
-from .train_image import pick
+from .train_image import ON_THINGS, pick, weight_on_things
 
 RATIOS = (2, 2)  # time halves with each spatial halving
 SHEET_PROMPTS = ("a flat apple moving left on a green background", "a 3d style rocket flying up on a purple background",
@@ -123,7 +123,8 @@ def main() -> None:
         keep = keep_batch(rng, VIDEO_TASKS, args.batch, args.frames, *z.shape[-2:], things=things, wordless=batch.wordless)
         x = model_input(add_noise(z, noise, bar), z, keep).to(memory_format=torch.channels_last)
         output = model(x, t, context, y, Clip(args.batch, args.frames))
-        loss = (output.float() - velocity(z, noise, bar)).square().mean()
+        weight = weight_on_things(things, ON_THINGS if run.step < args.steps - args.decay else 1.0)
+        loss = ((output.float() - velocity(z, noise, bar)).square() * weight).mean()
         accelerator.backward(loss)
         run.update(loss, log_every=20)
         if accelerator.is_main_process and run.step % 300 == 0:
