@@ -5,6 +5,8 @@ Each block is split where the walk needs it: `frames` works on every frame by it
 zero at the start, so that the inflated net begins as the text-to-image model.
 """
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -12,6 +14,35 @@ from torch import Tensor, nn
 
 from .attention import attend
 from .rotary import rotary_angles, rotate
+
+
+@dataclass(frozen=True)
+class Time:
+    """How time stands at one level: `frames` of it, each `stride` frames of the clip after the one before."""
+
+    frames: int
+    stride: int = 1
+    loop: bool = False           # time is a circle
+    positions: str = "window"    # what a block does whose position table is shorter than `frames`: see motion_module
+
+
+class TemporalBlock(nn.Module):
+    """One position's temporal block. The walk runs `whole`, `frames`, `mix` in turn and adds what comes out to `h`."""
+
+    joint = False            # whether `mix` must see the whole picture at once
+    inside_middle = False    # whether it stands before the middle block's last ResBlock; otherwise after it
+
+    def whole(self, h: Tensor, frames: int) -> Tensor:
+        """What needs the whole clip at once: (b f) c h w -> (b f) c h w"""
+        return h
+
+    def frames(self, h: Tensor, cond: Tensor) -> Tensor:
+        """What treats each frame alone, on any of them: n c h w, n e -> n c h w"""
+        raise NotImplementedError
+
+    def mix(self, h: Tensor, time: Time) -> Tensor:
+        """What mixes frames, on any rows of the picture unless `joint`: (b f) c h w -> the residual (b f) c h w"""
+        raise NotImplementedError
 
 
 def pad_time(h: Tensor, amount: int, loop: bool) -> Tensor:
@@ -83,7 +114,7 @@ class Modulation(nn.Module):
         return torch.addcmul(shift, h, 1 + scale)
 
 
-class ConvBlock(nn.Module):
+class ConvBlock(TemporalBlock):
     """Factorised space-time convolution: 3x3 in space, then 3 in time, then a zero projection."""
 
     def __init__(self, channels: int, cond_channels: int):
@@ -103,11 +134,11 @@ class ConvBlock(nn.Module):
         h = self.space(F.silu(self.norm_in(h)))
         return F.silu(self.modulation(self.norm_mid(h), cond))
 
-    def mix(self, h: Tensor, frames: int, stride: int, loop: bool) -> Tensor:
-        return self.proj(F.silu(self.time.along(h, frames, loop)))
+    def mix(self, h: Tensor, time: Time) -> Tensor:
+        return self.proj(F.silu(self.time.along(h, time.frames, time.loop)))
 
 
-class AttentionBlock(nn.Module):
+class AttentionBlock(TemporalBlock):
     """Self-attention with frame positions at the coarsest level, and a feed-forward layer, then a zero projection.
 
     `joint` attends over time and space together: Lumiere attends along time alone, but at the coarsest level the joint
@@ -134,14 +165,14 @@ class AttentionBlock(nn.Module):
             h = h.detach().requires_grad_()  # see ConvBlock
         return self.proj_in(self.modulation(self.norm_in(h), cond))
 
-    def mix(self, h: Tensor, frames: int, stride: int, loop: bool) -> Tensor:
+    def mix(self, h: Tensor, time: Time) -> Tensor:
         height, width = h.shape[-2:]
         if self.joint:
-            x = rearrange(h, "(b f) c h w -> b (f h w) c", f=frames)
+            x = rearrange(h, "(b f) c h w -> b (f h w) c", f=time.frames)
         else:
-            x = rearrange(h, "(b f) c h w -> (b h w) f c", f=frames)
+            x = rearrange(h, "(b f) c h w -> (b h w) f c", f=time.frames)
         space = (height, width) if self.joint else (1, 1)
-        angles = rotary_angles(frames, space, x.shape[-1] // self.heads, stride, loop, h.device)  # n d/2
+        angles = rotary_angles(time.frames, space, x.shape[-1] // self.heads, time.stride, time.loop, h.device)  # n d/2
         q, k, v = rearrange(self.qkv(self.norm_attention(x)), "b n (three a d) -> three (b a) n d",
                             three=3, a=self.heads)
         x = x + self.out(rearrange(attend(rotate(q, angles), rotate(k, angles), v), "(b a) n d -> b n (a d)",
@@ -149,5 +180,5 @@ class AttentionBlock(nn.Module):
         x = x + self.feed(self.norm_feed(x))
         x = self.proj(x)
         if self.joint:
-            return rearrange(x, "b (f h w) c -> (b f) c h w", f=frames, h=height)
+            return rearrange(x, "b (f h w) c -> (b f) c h w", f=time.frames, h=height)
         return rearrange(x, "(b h w) f c -> (b f) c h w", h=height, w=width)

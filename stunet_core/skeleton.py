@@ -7,10 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import AttentionBlock, ConvBlock, TimeDown, TimeUp
+from .blocks import AttentionBlock, ConvBlock, TemporalBlock, TimeDown, TimeUp
 from .layout import Layout, Position
+from .motion_module import MotionBlock, MotionConfig
 
-KINDS = ("conv", "attention")
+KINDS = ("conv", "attention", "motion")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class SkeletonConfig:
     """All a skeleton is built from; saved as JSON beside its weights.
 
     `ratios[i]` frames of level i share one frame of level i + 1. `pooled_channels` is the width of the pooled text that
-    the blocks hear beside the U-Net's embedding (0: only the embedding). `model` names the U-Net it was trained on.
+    the blocks hear beside the U-Net's embedding (0: only the embedding). `motion` describes the blocks of that kind.
+    `model` names the U-Net it was trained on.
     """
 
     blocks: tuple[BlockSpec, ...]
@@ -44,10 +46,15 @@ class SkeletonConfig:
     head_channels: int = 32
     joint: bool = True
     model: str = ""
+    motion: MotionConfig | None = None
 
     def __post_init__(self) -> None:
         blocks = tuple(b if isinstance(b, BlockSpec) else BlockSpec(**b) for b in self.blocks)
         object.__setattr__(self, "blocks", blocks)
+        if isinstance(self.motion, dict):
+            object.__setattr__(self, "motion", MotionConfig(**self.motion))
+        if self.motion is None and any(b.kind == "motion" for b in blocks):
+            raise ValueError("motion: blocks of this kind need a MotionConfig")
         for name in ("ratios", "down_channels", "up_channels"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if not len(self.ratios) == len(self.down_channels) == len(self.up_channels):
@@ -91,18 +98,27 @@ def lumiere(layout: Layout, ratios: tuple[int, ...], *, pooled_channels: int = 0
         head_channels=head_channels, joint=joint, model=model)
 
 
+def _block(spec: BlockSpec, config: SkeletonConfig) -> TemporalBlock:
+    if spec.kind == "conv":
+        return ConvBlock(spec.channels, config.cond_channels)
+    if spec.kind == "attention":
+        return AttentionBlock(spec.channels, config.cond_channels, config.head_channels, config.joint)
+    assert config.motion is not None
+    return MotionBlock(spec.channels, config.motion)
+
+
 class Skeleton(nn.Module):
-    """The temporal layers. Keys: `blocks.<position>.*`, `down.<level>.*`, `up.<level>.*`, `cond.*`."""
+    """The temporal layers. Keys: `blocks.<position>.*`, `down.<level>.*`, `up.<level>.*`, `cond.*`.
+
+    Motion modules hear nothing of the embedding, so a skeleton of nothing else has no `cond`.
+    """
 
     def __init__(self, config: SkeletonConfig):
         super().__init__()
         self.config = config
-        cond = config.cond_channels
-        self.cond = nn.Linear(config.emb_channels + config.pooled_channels, cond)
-        self.blocks = nn.ModuleDict({
-            b.position: ConvBlock(b.channels, cond) if b.kind == "conv"
-            else AttentionBlock(b.channels, cond, config.head_channels, config.joint)
-            for b in config.blocks})
+        heard = any(b.kind != "motion" for b in config.blocks)
+        self.cond = nn.Linear(config.emb_channels + config.pooled_channels, config.cond_channels) if heard else None
+        self.blocks = nn.ModuleDict({b.position: _block(b, config) for b in config.blocks})
         self.down = nn.ModuleDict({
             str(i + 1): TimeDown(c, r)
             for i, (c, r) in enumerate(zip(config.down_channels, config.ratios, strict=True)) if r > 1})
@@ -112,6 +128,8 @@ class Skeleton(nn.Module):
 
     def condition(self, emb: Tensor, y: Tensor | None) -> Tensor:
         """What modulates the blocks, per row: (b f) e, (b f) p -> (b f) cond"""
+        if self.cond is None:
+            return emb
         emb = emb.to(self.cond.weight.dtype)
         if self.config.pooled_channels:
             if y is None or y.shape[-1] != self.config.pooled_channels:

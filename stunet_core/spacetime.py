@@ -6,13 +6,17 @@ frames at once is little more than the skip connections.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import prod
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .blocks import TemporalBlock, Time
 from .layout import find
+from .motion_module import POSITIONS
 from .skeleton import Skeleton
 
 Block = tuple[str, int]  # ("input" | "middle" | "output", index)
@@ -20,19 +24,30 @@ Block = tuple[str, int]  # ("input" | "middle" | "output", index)
 
 @dataclass(frozen=True)
 class Clip:
-    """`rows` conditionings of one clip of `frames` frames, standing in the batch as (rows frames)."""
+    """`rows` conditionings of one clip of `frames` frames, standing in the batch as (rows frames).
+
+    `where` scales the strength per frame and place: f h w, 0 to 1, of any size, for each frame of the clip or one for
+    all. `ratios` are the time strides from level to level; None: those that the skeleton was trained with.
+    """
 
     rows: int
     frames: int
     loop: bool = False       # time is a circle
     strength: float = 1.0    # scales what the temporal blocks add
     chunk: int | None = None     # frames at once in frame-wise layers; None: all
+    ratios: tuple[int, ...] | None = None
+    positions: str = POSITIONS[0]    # what motion modules do at a level of more frames than they know
+    where: Tensor | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.frames < 1:
             raise ValueError(f"clip of {self.rows} rows and {self.frames} frames: give at least 1 of each")
         if self.chunk is not None and self.chunk < 1:
             raise ValueError(f"chunk={self.chunk}: give at least 1 frame, or None for all")
+        if self.positions not in POSITIONS:
+            raise ValueError(f"positions: {self.positions!r} is none of {', '.join(POSITIONS)}")
+        if self.ratios is not None and any(r < 1 for r in self.ratios):
+            raise ValueError(f"ratios {self.ratios}: each must be 1 or more")
 
 
 class Host(Protocol):
@@ -73,12 +88,18 @@ class Walk:
 
     def __init__(self, skeleton: Skeleton, clip: Clip, host: Host, cond: Tensor):
         self.skeleton, self.clip, self.host, self.cond = skeleton, clip, host, cond
-        self.ratios = skeleton.config.ratios
-        total = skeleton.config.total_stride
+        self.ratios = skeleton.config.ratios if clip.ratios is None else clip.ratios
+        if len(self.ratios) != len(skeleton.config.ratios):
+            raise ValueError(f"ratios {self.ratios}: the model has {len(skeleton.config.ratios)} steps between levels")
+        if clip.where is not None and clip.where.shape[0] not in (1, clip.frames):
+            raise ValueError(f"strength_mask: it has {clip.where.shape[0]} frames, the clip {clip.frames}; give 1 for "
+                             "all frames, or one for each")
+        total = prod(self.ratios)
         if clip.loop and clip.frames % total:
             raise ValueError(f"loop: the clip has {clip.frames} frames; a loop needs a multiple of {total}")
         self.padded = -(-clip.frames // total) * total
         self.level, self.stride = 0, 1
+        self.scales: dict[tuple[int, ...], Tensor] = {}
 
     @property
     def frames(self) -> int:
@@ -111,34 +132,65 @@ class Walk:
 
         return self.chunked(run, *tensors)
 
+    def middle(self, layers: Sequence[nn.Module], h: Tensor) -> Tensor:
+        """The middle block with its temporal block, which for some kinds stands before the last spatial layer."""
+        block = self.block("middle")
+        if block is None or not block.inside_middle:
+            return self.temporal(self.spatial(layers, ("middle", 0), h), "middle")
+        *most, last = layers
+        h = self.temporal(self.spatial(most, ("middle", 0), h), "middle")
+        return self.spatial([last], ("middle", 0), h)
+
+    def block(self, position: str) -> TemporalBlock | None:
+        return self.skeleton.blocks[position] if position in self.skeleton.blocks else None  # type: ignore[return-value]
+
     def temporal(self, h: Tensor, position: str) -> Tensor:
         """That position's temporal block, if the skeleton has one."""
-        if position not in self.skeleton.blocks:
+        block = self.block(position)
+        if block is None:
             return h
-        block = self.skeleton.blocks[position]
-        inner = self.chunked(lambda part, rows: block.frames(part, self.cond[rows]), h)  # type: ignore[operator]
-        if self.clip.chunk is None or getattr(block, "joint", False):
-            return h + block.mix(inner, self.frames, self.stride, self.clip.loop) * self.clip.strength  # type: ignore[operator]
+        time = Time(self.frames, self.stride, self.clip.loop, self.clip.positions)
+        scale = self.scale(h)
+        inner = self.chunked(lambda part, rows: block.frames(part, self.cond[rows]), block.whole(h, self.frames))
+        if self.clip.chunk is None or block.joint:
+            return h + block.mix(inner, time) * scale
         height = h.shape[2]
         strips = max(1, min(height, -(-self.frames // self.clip.chunk)))
         step = -(-height // strips)
         out = torch.empty_like(h)
         for top in range(0, height, step):  # chunks of positions: rows of the picture
             part = slice(top, top + step)
-            mixed = block.mix(inner[:, :, part], self.frames, self.stride, self.clip.loop)  # type: ignore[operator]
-            out[:, :, part] = h[:, :, part] + mixed * self.clip.strength
+            mixed = block.mix(inner[:, :, part], time)
+            out[:, :, part] = h[:, :, part] + mixed * (scale[:, :, part] if isinstance(scale, Tensor) else scale)
         return out
 
+    def scale(self, h: Tensor) -> Tensor | float:
+        """What temporal blocks add is multiplied with this at the present level: a number, or (rows frames) 1 h w."""
+        where, clip = self.clip.where, self.clip
+        if where is None:
+            return clip.strength
+        key = (self.stride, *h.shape[-2:])
+        if key not in self.scales:
+            small = F.interpolate(where[:, None].to(h), size=h.shape[-2:], mode="area")         # f 1 h w
+            frame = torch.arange(self.padded, device=h.device).clamp(max=where.shape[0] - 1)
+            small = small[frame].unflatten(0, (-1, self.stride)).mean(dim=1)                    # of the frames it stands for
+            self.scales[key] = small.repeat(clip.rows, 1, 1, 1) * clip.strength
+        return self.scales[key]
+
     def down(self, h: Tensor) -> Tensor:
-        """Enter the next coarser level."""
-        frames, key, ratio = self.frames, str(self.level + 1), self.ratios[self.level]
+        """Enter the next coarser level. A ratio that was not trained starts as Lumiere's do: it takes every r-th frame."""
+        frames, step, ratio = self.frames, self.level, self.ratios[self.level]
         self.level, self.stride = self.level + 1, self.stride * ratio
-        return self.skeleton.down[key](h, frames, self.clip.loop) if ratio > 1 else h
+        if ratio != self.skeleton.config.ratios[step]:
+            return h[::ratio]  # (rows frames): time was padded to divide
+        return self.skeleton.down[str(self.level)](h, frames, self.clip.loop) if ratio > 1 else h
 
     def up(self, h: Tensor) -> Tensor:
         """Back to the next finer level. Time was padded to divide, so the skip connection has as many frames."""
         frames, key, ratio = self.frames, str(self.level), self.ratios[self.level - 1]
         self.level, self.stride = self.level - 1, self.stride // ratio
+        if ratio != self.skeleton.config.ratios[self.level]:
+            return h.repeat_interleave(ratio, dim=0)
         return self.skeleton.up[key](h, frames, self.clip.loop) if ratio > 1 else h
 
 
@@ -170,8 +222,8 @@ def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Ske
         h = host.after(h, state.rows(h.device), ("input", i))
         skips.append(h)
 
-    h = state.spatial(net.middle_block, ("middle", 0), h)  # type: ignore[arg-type]
-    h = host.after(state.temporal(h, "middle"), state.rows(h.device), ("middle", 0))
+    h = state.middle(net.middle_block, h)  # type: ignore[arg-type]
+    h = host.after(h, state.rows(h.device), ("middle", 0))
 
     for i, layers in enumerate(net.output_blocks):  # type: ignore[arg-type]
         h, skip = host.skip(h, skips.pop(), state.rows(h.device), ("output", i))
