@@ -6,6 +6,9 @@ from comfy_api.latest import ComfyExtension, io
 
 from .apply import STUNetApply
 from .clip import STUNetEmptyClip
+from .composite import STUNetComposite
+from .from_clips import STUNetExtend, STUNetInpaint, STUNetOutpaint
+from .from_images import STUNetAnimateRegion, STUNetImageToVideo, STUNetKeyframes
 from .host import files
 from .host.shelf import Shelf
 from .load_mini import STUNetLoadMini
@@ -23,7 +26,9 @@ class STUNetExtension(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         files.register_folders()  # ComfyUI 0.3.75 does not call on_load
-        return [self.loader(STUNetLoadMini), self.loader(STUNetApply), STUNetEmptyClip, STUNetSampler]
+        return [self.loader(STUNetLoadMini), self.loader(STUNetApply), STUNetEmptyClip, STUNetSampler,
+                STUNetImageToVideo, STUNetKeyframes, STUNetAnimateRegion, STUNetInpaint, STUNetOutpaint, STUNetExtend,
+                STUNetComposite]
 
     def loader(self, node: type[io.ComfyNode]) -> Any:
         """`node` with this extension's shelf; a subclass, so that no state hangs on the module's own class."""

@@ -17,6 +17,7 @@ from ...stunet_core.layout import read_layout
 from ...stunet_core.skeleton import Skeleton
 from ...stunet_core.spacetime import Clip, walk
 from ...stunet_core.weights import load_skeleton
+from .mask_input import tell
 from .shelf import Shelf
 from .spatial import ComfyHost, conditionings, embed
 
@@ -48,9 +49,10 @@ def apply_skeleton(shelf: Shelf, model: ModelPatcher, path: Path, *, loop: bool 
         raise ValueError(f"{path.name}: {error}") from error
     out = model.clone()
     out.set_additional_models(KEY, [patcher.clone()])
-    for kind, wrapper in ((WrappersMP.DIFFUSION_MODEL, SpaceTime(model.model, patcher.model, loop, strength)),
-                          (WrappersMP.PREPARE_SAMPLING, estimate_memory)):
+    for kind in (WrappersMP.DIFFUSION_MODEL, WrappersMP.PREPARE_SAMPLING):
         out.remove_wrappers_with_key(kind, KEY)  # applied twice, the last one counts
+    for kind, wrapper in ((WrappersMP.DIFFUSION_MODEL, SpaceTime(model.model, patcher.model, loop, strength)),
+                          (WrappersMP.PREPARE_SAMPLING, estimate_memory), (WrappersMP.PREPARE_SAMPLING, tell)):
         out.add_wrapper_with_key(kind, KEY, wrapper)
     return out
 

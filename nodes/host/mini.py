@@ -10,6 +10,7 @@ import comfy.model_base
 import comfy.model_management as mm
 import comfy.supported_models_base
 import torch
+import torch.nn.functional as F
 from comfy.cli_args import args
 from comfy.model_patcher import ModelPatcher
 from comfy.sd import CLIP, VAE
@@ -70,7 +71,13 @@ class MiniModel(comfy.model_base.BaseModel):
         return torch.zeros_like(latent)
 
     def concat_cond(self, **kwargs: Any) -> Tensor:
-        """b 5 h w: the mask (1 = generate), all ones unless the conditioning has one, and what lies outside it."""
+        """b 5 h w: the mask (1 = generate), all ones unless the conditioning has one, and what lies outside it.
+
+        As in training, a cell of a mask in pixels counts as given only if all its pixels are; core would take one of them.
+        """
+        mask, size = kwargs.get("concat_mask"), kwargs["noise"].shape[-2:]
+        if mask is not None and mask.shape[-2] >= size[0] and mask.shape[-1] >= size[1]:
+            kwargs["concat_mask"] = F.adaptive_max_pool2d(mask.reshape(-1, 1, *mask.shape[-2:]), size)
         cond = super().concat_cond(**kwargs)
         return torch.cat([cond[:, MASK], cond[:, GIVEN] * (1 - cond[:, MASK])], dim=1)
 

@@ -1,0 +1,39 @@
+"""The last step of every edit: given pixels stay what they were."""
+
+from comfy_api.latest import io
+
+from ..stunet_core.composite import composite
+from . import task_inputs
+
+
+class STUNetComposite(io.ComfyNode):
+    """Given pixels pasted back into the generated frames, bit for bit."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="STUNetComposite",
+            display_name="Composite (STUNet)",
+            category=task_inputs.CATEGORY,
+            description="Puts the original's pixels back wherever the mask is black, bit for bit: a model and its VAE "
+                        "never leave them quite alone. Frames that were padded to multiples of 8 are cropped back.",
+            inputs=[
+                io.Image.Input("frames", tooltip="The generated and decoded frames."),
+                io.Image.Input("original", tooltip="What was given: the original output of the node that made the "
+                                                   "conditioning, or the clip itself. As many frames, or one."),
+                io.Mask.Input("mask", tooltip="White = generated, black = given: the mask output of the same node. As "
+                                              "many frames, or one."),
+                io.Int.Input("feather", default=4, min=0, max=1024,
+                             tooltip="Over how many pixels the seam fades into the generated side, 0 to 1024. Given "
+                                     "pixels stay exact, and nothing that was removed shines through."),
+                io.Boolean.Input("match_colors", default=True,
+                                 tooltip="Shift the generated colours by what the model changed on average where it should "
+                                         "have changed nothing, so that clips extended many times do not drift."),
+            ],
+            outputs=[io.Image.Output(display_name="frames", tooltip="The finished frames, as large as the original.")],
+        )
+
+    @classmethod
+    def execute(cls, frames, original, mask, feather: int, match_colors: bool) -> io.NodeOutput:
+        keep = (mask[None] if mask.ndim == 2 else mask) < 0.5
+        return io.NodeOutput(composite(frames, original, keep, feather=feather, match=match_colors))

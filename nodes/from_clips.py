@@ -1,0 +1,140 @@
+"""Clips from clips: inpainting, outpainting, extending."""
+
+from comfy_api.latest import io
+
+from ..stunet_core import tasks
+from ..stunet_core.keep import doubt, read_mask
+from ..stunet_core.pictures import check_pictures
+from ..stunet_core.times import read_aspect
+from . import task_inputs
+from .clip import LARGEST, check
+from .host.conditioned import conditioned
+from .host.say import say
+
+AFTER, BEFORE = "after", "before"
+
+
+class STUNetInpaint(io.ComfyNode):
+    """A clip whose masked part is made anew."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="STUNetInpaint",
+            display_name="Inpaint Clip (STUNet)",
+            category=task_inputs.CATEGORY,
+            description="Conditioning and latent that make the white part of a clip anew: fill a hole, replace a thing "
+                        "by what the prompt says, or remove it with an empty prompt. Composite puts all other pixels "
+                        "back, exactly.",
+            inputs=[
+                *task_inputs.prompts(),
+                io.Image.Input("clip", tooltip="The clip, any number of frames, any size."),
+                io.Mask.Input("mask", tooltip="White = to be generated, black stays. As large as the clip; one mask for "
+                                              "all frames, or one per frame. Leave some room around a thing: GrowMask."),
+            ],
+            outputs=task_inputs.outputs(),
+        )
+
+    @classmethod
+    def execute(cls, positive, negative, vae, clip, mask) -> io.NodeOutput:
+        check_pictures("clip", clip)
+        keep = read_mask("mask", mask, *clip.shape[:3])
+        doubtful = doubt("mask", keep)
+        if doubtful:
+            say(doubtful)
+        task = tasks.inpaint(clip, keep)
+        return io.NodeOutput(*conditioned(positive, negative, vae, task), task.given, task.generate)
+
+
+class STUNetOutpaint(io.ComfyNode):
+    """A clip with more around it."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        sides = [io.Int.Input(side, default=0, min=0, max=LARGEST, step=8,
+                              tooltip=f"Pixels to generate {where}, 0 to {LARGEST}. Multiples of 8 show the model the "
+                                      "most of the clip.")
+                 for side, where in (("left", "on the left"), ("top", "above"), ("right", "on the right"),
+                                     ("bottom", "below"))]
+        return io.Schema(
+            node_id="STUNetOutpaint",
+            display_name="Outpaint Clip (STUNet)",
+            category=task_inputs.CATEGORY,
+            description="Conditioning and latent for a clip with more around it: so many pixels on each side, or as "
+                        "many as an aspect ratio needs. Composite puts the clip's own pixels back, exactly.",
+            inputs=[
+                *task_inputs.prompts(),
+                io.Image.Input("clip", tooltip="The clip, any number of frames, any size."),
+                *sides,
+                io.String.Input("aspect", default="",
+                                tooltip="Instead of pixels: width:height to reach, such as 16:9, or a number such as "
+                                        "1.78. Both sides grow alike; nothing is cut. Empty: the pixels above count."),
+            ],
+            outputs=task_inputs.outputs(),
+        )
+
+    @classmethod
+    def validate_inputs(cls, aspect: str | None) -> bool | str:
+        try:
+            return not (aspect or "").strip() or bool(read_aspect(aspect or ""))
+        except ValueError as error:
+            return str(error)
+
+    @classmethod
+    def execute(cls, positive, negative, vae, clip, left: int, top: int, right: int, bottom: int,
+                aspect: str) -> io.NodeOutput:
+        check_pictures("clip", clip)
+        margins = (left, top, right, bottom)
+        if aspect.strip():
+            if any(margins):
+                raise ValueError("aspect: give either an aspect or pixels on the sides; set the others to 0, or leave "
+                                 "aspect empty")
+            margins = tasks.margins(clip.shape[2], clip.shape[1], read_aspect(aspect))
+        task = tasks.outpaint(clip, *margins)
+        doubtful = doubt("left, top, right, bottom", task.keep)
+        if doubtful:
+            say(doubtful)
+        return io.NodeOutput(*conditioned(positive, negative, vae, task), task.given, task.generate)
+
+
+class STUNetExtend(io.ComfyNode):
+    """A clip that goes on, or begins earlier."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="STUNetExtend",
+            display_name="Extend Clip (STUNet)",
+            category=task_inputs.CATEGORY,
+            description="Conditioning and latent for frames that continue a clip, or lead to it. The model sees only the "
+                        "overlap, so a clip can be extended step by step to any length: join what Composite makes to "
+                        "the rest with ImageBatch, and extend that.",
+            inputs=[
+                *task_inputs.prompts(),
+                io.Image.Input("clip", tooltip="The clip, any number of frames, any size."),
+                *task_inputs.duration("How much to add, in seconds, more than 0. With the overlap, the mini model is at "
+                                      "its best at 80 frames."),
+                io.Combo.Input("side", options=[AFTER, BEFORE], default=AFTER,
+                               tooltip="Where to add it: after the clip's end, or before its beginning."),
+                io.Int.Input("overlap", default=16, min=1, max=10_000,
+                             tooltip="How many of the clip's frames the model sees, 1 to all of them: more of them tell "
+                                     "it more of the motion."),
+            ],
+            outputs=[
+                *task_inputs.outputs(),
+                io.Image.Output(display_name="rest", tooltip="The clip's other frames, to be joined to the result with "
+                                                             "ImageBatch: in front of it for after, behind it for before. "
+                                                             "None if the overlap is the whole clip."),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, seconds: float | None, fps: float | None, side: str | None) -> bool | str:
+        if side not in (None, AFTER, BEFORE):
+            return f"side: {side!r} is neither {AFTER} nor {BEFORE}"
+        return check(None, None, seconds, fps) or True
+
+    @classmethod
+    def execute(cls, positive, negative, vae, clip, seconds: float, fps: float, side: str, overlap: int) -> io.NodeOutput:
+        task, rest = tasks.extend(clip, task_inputs.frames(seconds, fps), overlap, before=side == BEFORE)
+        return io.NodeOutput(*conditioned(positive, negative, vae, task), task.given, task.generate, rest)

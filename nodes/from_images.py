@@ -1,0 +1,124 @@
+"""Clips from pictures: image to video, key frames, cinemagraphs."""
+
+from comfy_api.latest import io
+
+from ..stunet_core import tasks
+from ..stunet_core.keep import doubt, read_mask
+from ..stunet_core.pictures import one_picture
+from ..stunet_core.times import read_times
+from . import task_inputs
+from .clip import check
+from .host.conditioned import conditioned
+from .host.say import say
+
+DURATION = "Duration in seconds, more than 0. The clip gets seconds x fps frames, rounded."
+
+
+class STUNetImageToVideo(io.ComfyNode):
+    """A clip that begins with an image, and ends with another one if there is one."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="STUNetImageToVideo",
+            display_name="Image to Video (STUNet)",
+            category=task_inputs.CATEGORY,
+            description="Conditioning and latent for a clip whose first frame is the image, and whose last one is the "
+                        "end image if there is one. The clip has the image's size. For any sampler; Composite puts the "
+                        "image's own pixels back after decoding.",
+            inputs=[
+                *task_inputs.prompts(),
+                io.Image.Input("image", tooltip="The first frame: one picture. The clip has its size; the mini model "
+                                                "was trained at 128x128."),
+                *task_inputs.duration(DURATION),
+                io.Image.Input("end_image", optional=True, tooltip="The last frame, as large as the first."),
+            ],
+            outputs=task_inputs.outputs(),
+        )
+
+    @classmethod
+    def validate_inputs(cls, seconds: float | None, fps: float | None) -> bool | str:
+        return check(None, None, seconds, fps) or True
+
+    @classmethod
+    def execute(cls, positive, negative, vae, image, seconds: float, fps: float, end_image=None) -> io.NodeOutput:
+        task = tasks.image_to_video(image, task_inputs.frames(seconds, fps), end_image)
+        return io.NodeOutput(*conditioned(positive, negative, vae, task), task.given, task.generate)
+
+
+class STUNetKeyframes(io.ComfyNode):
+    """A clip that passes through the given pictures at the given times."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="STUNetKeyframes",
+            display_name="Key Frames (STUNet)",
+            category=task_inputs.CATEGORY,
+            description="Conditioning and latent for a clip that shows each image at its time; what lies between is "
+                        "generated. For any sampler; Composite puts the images' own pixels back after decoding.",
+            inputs=[
+                *task_inputs.prompts(),
+                io.Image.Input("images", tooltip="The key frames, a batch of any number of pictures."),
+                io.String.Input("times", default="0, 2.5s, 79",
+                                tooltip="When each image is shown, one time per image with commas between them: a frame "
+                                        "number from 0, or seconds with an s. In any order."),
+                *task_inputs.duration(DURATION),
+            ],
+            outputs=task_inputs.outputs(),
+        )
+
+    @classmethod
+    def validate_inputs(cls, times: str | None, seconds: float | None, fps: float | None) -> bool | str:
+        problem = check(None, None, seconds, fps)
+        if problem or times is None or seconds is None or fps is None:  # None: a link brings it later
+            return problem or True
+        try:
+            return bool(read_times(times, seconds, fps))
+        except ValueError as error:
+            return str(error)
+
+    @classmethod
+    def execute(cls, positive, negative, vae, images, times: str, seconds: float, fps: float) -> io.NodeOutput:
+        count = task_inputs.frames(seconds, fps)
+        task = tasks.key_frames(images, read_times(times, seconds, fps), count)
+        return io.NodeOutput(*conditioned(positive, negative, vae, task), task.given, task.generate)
+
+
+class STUNetAnimateRegion(io.ComfyNode):
+    """Cinemagraph: everything outside `region` stays exactly the still image."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="STUNetAnimateRegion",
+            display_name="Animate Region (STUNet)",
+            category=task_inputs.CATEGORY,
+            description="Cinemagraph: conditioning and latent for a clip in which only the white region of the image "
+                        "moves. After Composite nothing outside it changes at all.",
+            inputs=[
+                *task_inputs.prompts(),
+                io.Image.Input("image", tooltip="The still: one picture. The clip has its size."),
+                io.Mask.Input("region", tooltip="White = to be generated, i.e. what moves; black stays still. As large "
+                                                "as the image; one mask, or one per frame."),
+                *task_inputs.duration(DURATION),
+                io.Boolean.Input("loop", default=False,
+                                 tooltip="The last frame is the still again, so that the clip repeats without a jump. "
+                                         "Switch on loop in Apply STUNet as well, and the motion flows through it."),
+            ],
+            outputs=task_inputs.outputs(),
+        )
+
+    @classmethod
+    def validate_inputs(cls, seconds: float | None, fps: float | None) -> bool | str:
+        return check(None, None, seconds, fps) or True
+
+    @classmethod
+    def execute(cls, positive, negative, vae, image, region, seconds: float, fps: float, loop: bool) -> io.NodeOutput:
+        one_picture("image", image)
+        keep = read_mask("region", region, task_inputs.frames(seconds, fps), *image.shape[1:3])
+        doubtful = doubt("region", keep)
+        if doubtful:
+            say(doubtful)
+        task = tasks.animate_region(image, keep, loop=loop)
+        return io.NodeOutput(*conditioned(positive, negative, vae, task), task.given, task.generate)

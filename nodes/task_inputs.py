@@ -1,0 +1,50 @@
+"""Inputs and outputs that the nodes for given pictures have in common."""
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..stunet_core.clip import frame_count
+from .clip import LONGEST, check
+
+CATEGORY = "STUNet/tasks"
+
+
+def prompts() -> list[Any]:
+    """positive, negative, vae"""
+    return [
+        io.Conditioning.Input("positive", tooltip="What the clip shows."),
+        io.Conditioning.Input("negative", tooltip="What it does not show; encode an empty prompt for plain guidance."),
+        io.Vae.Input("vae", tooltip="The model's VAE, to encode what is given: that of the mini model, SD1.5, SD2.x or "
+                                    "SDXL."),
+    ]
+
+
+def duration(tooltip: str) -> list[Any]:
+    """seconds, fps; `tooltip` says what the seconds are."""
+    return [
+        io.Float.Input("seconds", default=5.0, min=0.01, max=LONGEST, step=0.05, round=0.001, tooltip=tooltip),
+        io.Float.Input("fps", default=16.0, min=1.0, max=120.0, step=1.0, round=0.001,
+                       tooltip="Frames per second, 1 to 120. The mini model was trained at 16."),
+    ]
+
+
+def outputs() -> list[Any]:
+    """positive, negative, latent, original, mask"""
+    return [
+        io.Conditioning.Output(display_name="positive", tooltip="The prompt and what is given, for any sampler."),
+        io.Conditioning.Output(display_name="negative", tooltip="The same for the negative prompt."),
+        io.Latent.Output(display_name="latent", tooltip="The clip to sample, one row per frame, with its noise mask."),
+        io.Image.Output(display_name="original", tooltip="What is given, frame by frame, for Composite; where nothing is "
+                                                         "known, a first guess."),
+        io.Mask.Output(display_name="mask", tooltip="One mask per frame, white where pixels will be generated, for "
+                                                    "Composite."),
+    ]
+
+
+def frames(seconds: float, fps: float) -> int:
+    """The clip's frames; values that arrive through links were not validated. Raises ValueError."""
+    problem = check(None, None, seconds, fps)
+    if problem:
+        raise ValueError(problem)
+    return frame_count(seconds, fps)

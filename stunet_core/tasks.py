@@ -1,0 +1,153 @@
+"""Every edit is a mask: from what the user has to the clip as far as it is known, and where it is (Lumiere, sec. 4).
+
+Pictures and clips are [F, H, W, 3] in [0, 1], a picture being a clip of one frame. Where nothing is known the clip
+holds the best guess (the nearest frame, the nearest pixel, what was there before), from which a sampler with denoise
+below 1 starts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .pictures import check_alike, check_pictures, one_picture
+
+MOST_FRAMES = 72_000  # 10 minutes at 120 frames per second
+
+
+@dataclass(frozen=True)
+class Task:
+    """`given`: [F, H, W, 3] in [0, 1]; `keep`: bool [F, H, W], True where a pixel is given, False where it is to be made."""
+
+    given: Tensor
+    keep: Tensor
+
+    def __post_init__(self) -> None:
+        if self.given.shape[:3] != self.keep.shape:
+            raise ValueError(f"given is {tuple(self.given.shape)}, keep {tuple(self.keep.shape)}: they must agree in "
+                             "frames, height and width")
+
+    @property
+    def generate(self) -> Tensor:
+        """The mask as users see it: [F, H, W], 1 (white) = to be generated."""
+        return 1 - self.keep.float()
+
+
+def image_to_video(image: Tensor, frames: int, end: Tensor | None = None) -> Task:
+    """The first frame is given, and with `end` the last one.
+
+    image, end: [1, H, W, 3] of one size. Raises ValueError when they are not, or when no frame is left to make.
+    """
+    one_picture("image", image)
+    if end is None:
+        return key_frames(image, [0], frames)
+    one_picture("end_image", end)
+    check_alike("end_image", end, "image", image)
+    return key_frames(torch.cat([image, end]), [0, frames - 1], frames)
+
+
+def key_frames(images: Tensor, at: Sequence[int], frames: int) -> Task:
+    """images: [K, H, W, 3]; `at`: the frame of each, 0 to frames - 1 and no two the same; in between, the nearest one.
+
+    Raises ValueError for another number of times than images, times outside the clip or given twice, or when no frame
+    is left to make.
+    """
+    check_pictures("images", images)
+    check_length(frames)
+    if len(at) != len(images):
+        raise ValueError(f"times: {len(at)} times for {len(images)} images; give one time per image")
+    if frames <= len(at):
+        raise ValueError(f"seconds: the clip has {frames} frames for {len(at)} given ones, so there is nothing to "
+                         "generate; make it longer")
+    for time in at:
+        if not 0 <= time < frames:
+            raise ValueError(f"times: frame {time} is outside the clip, whose frames are 0 to {frames - 1}")
+        if list(at).count(time) > 1:
+            raise ValueError(f"times: frame {time} is there twice; give each image a frame of its own")
+    place = torch.tensor(at)
+    distance = (torch.arange(frames)[:, None] - place).abs()  # f k
+    keep = torch.zeros(frames, *images.shape[1:3], dtype=torch.bool)
+    keep[place] = True
+    return Task(repeated(images, distance.argmin(dim=1)), keep)
+
+
+def inpaint(clip: Tensor, keep: Tensor) -> Task:
+    """The clip where `keep` (bool [F, H, W]) says so; elsewhere, as a first guess, what was there."""
+    check_pictures("clip", clip)
+    return Task(clip, keep)
+
+
+def animate_region(image: Tensor, keep: Tensor, *, loop: bool = False) -> Task:
+    """A cinemagraph: the image, whole on the first frame and outside the region on all of them.
+
+    image: [1, H, W, 3]; keep: bool [F, H, W]. With `loop` the last frame is the image too, so that the clip repeats
+    without a jump, whatever the model. Raises ValueError when no frame is left to animate.
+    """
+    one_picture("image", image)
+    still = [0, -1] if loop else [0]
+    if len(keep) <= len(still):
+        raise ValueError(f"seconds: the clip has {len(keep)} frames; at least {len(still) + 1} are needed, since the "
+                         f"{'first and last are' if loop else 'first is'} the image itself")
+    keep = keep.clone()
+    keep[still] = True
+    return Task(image.expand(len(keep), -1, -1, -1), keep)
+
+
+def outpaint(clip: Tensor, left: int, top: int, right: int, bottom: int) -> Task:
+    """The clip with so many pixels around it to be made, for now copies of its edge. Raises ValueError for none."""
+    check_pictures("clip", clip)
+    margins = {"left": left, "top": top, "right": right, "bottom": bottom}
+    for name, pixels in margins.items():
+        if pixels < 0:
+            raise ValueError(f"{name}: {pixels} pixels; give 0 or more")
+    if not any(margins.values()):
+        raise ValueError("left, top, right, bottom: all are 0, so there is nothing to generate; give at least one of "
+                         "them, or an aspect other than the clip's own")
+    height, width = clip.shape[1:3]
+    rows = torch.arange(-top, height + bottom).clamp(0, height - 1)
+    columns = torch.arange(-left, width + right).clamp(0, width - 1)
+    keep = torch.zeros(len(clip), len(rows), len(columns), dtype=torch.bool)
+    keep[:, top:top + height, left:left + width] = True
+    return Task(clip[:, rows][:, :, columns], keep)
+
+
+def margins(width: int, height: int, aspect: float) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom that bring a picture to `aspect` (width / height): nothing is cut, both sides grow."""
+    wide, high = max(width, round(height * aspect)), max(height, round(width / aspect))
+    across, down = wide - width, high - height
+    return across // 2, down // 2, across - across // 2, down - down // 2
+
+
+def extend(clip: Tensor, added: int, overlap: int, *, before: bool = False) -> tuple[Task, Tensor]:
+    """`added` frames that continue the clip after its end (or lead to its beginning), seeing `overlap` of its frames.
+
+    Returns the task, of overlap + added frames, and the rest of the clip, [F - overlap, H, W, 3], to be joined to what
+    is made of it: so a clip can be extended step by step to any length. Raises ValueError when `overlap` does not fit.
+    """
+    check_pictures("clip", clip)
+    if not 1 <= overlap <= len(clip):
+        raise ValueError(f"overlap: {overlap} frames; the clip has {len(clip)}, so give 1 to {len(clip)}")
+    frames = overlap + added
+    check_length(frames)
+    keep = torch.zeros(frames, *clip.shape[1:3], dtype=torch.bool)
+    if before:
+        keep[added:] = True
+        seen, rest = clip[:overlap], clip[overlap:]
+        return Task(repeated(seen, torch.arange(-added, overlap).clamp(min=0)), keep), rest
+    keep[:overlap] = True
+    seen, rest = clip[len(clip) - overlap:], clip[: len(clip) - overlap]
+    return Task(repeated(seen, torch.arange(frames).clamp(max=overlap - 1)), keep), rest
+
+
+def repeated(pictures: Tensor, index: Tensor) -> Tensor:
+    """pictures[index]; a single picture is not copied, so that a long clip of it takes no memory."""
+    return pictures.expand(len(index), -1, -1, -1) if len(pictures) == 1 else pictures[index]
+
+
+def check_length(frames: int) -> None:
+    """Raises ValueError for a clip that no machine could hold."""
+    if not 1 <= frames <= MOST_FRAMES:
+        raise ValueError(f"seconds: that makes {frames} frames; a clip has 1 to {MOST_FRAMES}. Make it in steps with "
+                         "Extend Clip")
+
