@@ -4,7 +4,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-
 LARGEST = 2**15  # batch x heads in one call: fused kernels on GPUs stop at 2^16
 
 

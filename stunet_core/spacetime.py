@@ -142,7 +142,10 @@ class Walk:
         return self.spatial([last], ("middle", 0), h)
 
     def block(self, position: str) -> TemporalBlock | None:
-        return self.skeleton.blocks[position] if position in self.skeleton.blocks else None  # type: ignore[return-value]
+        blocks = self.skeleton.blocks
+        if position not in blocks:
+            return None
+        return blocks[position]  # type: ignore[return-value]
 
     def temporal(self, h: Tensor, position: str) -> Tensor:
         """That position's temporal block, if the skeleton has one."""

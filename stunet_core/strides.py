@@ -1,5 +1,7 @@
 """Time strides per level of the U-Net, as presets (Lumiere, 2401.12945, fig. 4: time is halved where space is)."""
 
+from itertools import pairwise
+
 PRESETS = {  # frames of the clip that share one frame at level 0, 1, ...; the last one holds for all coarser levels
     "lumiere": (1, 2, 4, 8),
     "gentle": (1, 2, 2, 2),
@@ -17,4 +19,4 @@ def ratios(preset: str, steps: int) -> tuple[int, ...]:
         raise ValueError(f"time_strides: {preset!r} is none of {', '.join(PRESETS)}")
     strides = PRESETS[preset]
     strides += strides[-1:] * max(0, steps + 1 - len(strides))
-    return tuple(coarse // fine for fine, coarse in zip(strides, strides[1:steps + 1], strict=False))
+    return tuple(coarse // fine for fine, coarse in pairwise(strides[:steps + 1]))

@@ -1,4 +1,7 @@
-"""Temporal weights as files: safetensors whose metadata holds all that is needed to build the module again."""
+"""Temporal weights as files: safetensors whose metadata holds all that is needed to build the module again.
+
+Motion modules in the layouts of others are read too (`motion_layouts`); their shapes tell what to build.
+"""
 
 import json
 from collections.abc import Mapping
@@ -6,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from . import motion_layouts
 from .skeleton import Skeleton, SkeletonConfig
+from .tensor_file import TensorFile, open_tensors
 
 CONFIG = "stunet_config"  # metadata keys
 RECORD = "record"
@@ -22,17 +26,31 @@ def save_skeleton(path: Path, skeleton: Skeleton, record: Mapping[str, Any]) -> 
 
 
 def load_skeleton(path: Path) -> Skeleton:
-    """The skeleton at `path`, in float32.
+    """The skeleton at `path`: ours in float32, a motion module in the precision of its file.
 
     Raises:
         ValueError: naming the file, when it is missing, damaged, or holds something else.
     """
-    config, tensors = read(path, CONFIG, "STUNet weights (temporal layers)")
+    file = open_tensors(path)
+    if CONFIG not in file.metadata and motion_layouts.recognised(file.names):
+        return _load_motion_module(path, file)
+    config, tensors = described(path, file, CONFIG, "STUNet weights (temporal layers) and no motion modules")
     try:
         skeleton = Skeleton(SkeletonConfig(**config))
     except TypeError as error:
         raise ValueError(f"{path}: its config is of another version of the pack ({error}): update the pack") from error
     fill(skeleton, tensors, path)
+    return skeleton
+
+
+def _load_motion_module(path: Path, file: TensorFile) -> Skeleton:
+    try:
+        config, tensors = motion_layouts.read_layout(file.tensors())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    with torch.device("meta"):  # the file's tensors are taken as they are, so that there is only one set in memory
+        skeleton = Skeleton(config)
+    fill(skeleton, tensors, path, assign=True)
     return skeleton
 
 
@@ -45,26 +63,21 @@ def write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]
 
 def read(path: Path, key: str, what: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """(the JSON under `key` in the metadata, tensors) of the file at `path`; a ValueError says that it is no `what`."""
-    if not path.is_file():
-        raise ValueError(f"{path}: there is no such file")
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            metadata = file.metadata() or {}
-            names = list(file.keys())
-            tensors = {name: file.get_tensor(name) for name in names} if key in metadata else {}
-    except SafetensorError as error:
-        raise ValueError(f"{path}: the file is damaged, cut short, or no safetensors file ({error}): copy or download "
-                         "it again") from error
-    if key not in metadata:
-        raise ValueError(f"{path}: holds no {what}. It has {len(names)} tensors such as {', '.join(names[:2])}, and no "
-                         f"{key!r} in its metadata: choose another file")
-    return json.loads(metadata[key]), tensors
+    return described(path, open_tensors(path), key, what)
 
 
-def fill(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+def described(path: Path, file: TensorFile, key: str, what: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The same of an opened file."""
+    if key not in file.metadata:
+        raise ValueError(f"{path}: holds no {what}. It has {len(file.names)} tensors such as "
+                         f"{', '.join(file.names[:2])}, and no {key!r} in its metadata: choose another file")
+    return json.loads(file.metadata[key]), file.tensors()
+
+
+def fill(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, assign: bool = False) -> None:
     """Load `tensors` into `module`. Raises ValueError naming `path` when they are not exactly its own."""
     try:
-        module.load_state_dict(tensors)
+        module.load_state_dict(tensors, assign=assign)
     except RuntimeError as error:
         raise ValueError(f"{path}: its tensors do not fit its config; the file was altered or not written completely "
                          f"({str(error).splitlines()[-1].strip()})") from error
