@@ -1,9 +1,10 @@
 """Things the user should know that are no errors: in the log, and on the node while it runs."""
 
 import logging
+import sys
+from typing import Any
 
 from comfy_execution.utils import get_executing_context
-from server import PromptServer
 
 log = logging.getLogger(__name__)
 
@@ -11,6 +12,7 @@ log = logging.getLogger(__name__)
 def say(text: str) -> None:
     """Log a warning and show it on the node that runs now, if a page is open."""
     log.warning("STUNet: %s", text)
-    context, server = get_executing_context(), getattr(PromptServer, "instance", None)
+    serving: Any = sys.modules.get("server")  # ComfyUI's; not there when nodes run without a server
+    context, server = get_executing_context(), serving and getattr(serving.PromptServer, "instance", None)
     if context is not None and server is not None:
         server.send_progress_text(text, context.node_id)
