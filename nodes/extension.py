@@ -12,6 +12,8 @@ from .from_images import STUNetAnimateRegion, STUNetImageToVideo, STUNetKeyframe
 from .host import files
 from .host.shelf import Shelf
 from .load_mini import STUNetLoadMini
+from .masks import STUNetMaskPath, STUNetTrackMask
+from .report import STUNetClipReport
 from .sampler import STUNetSampler
 
 
@@ -28,7 +30,7 @@ class STUNetExtension(ComfyExtension):
         files.register_folders()  # ComfyUI 0.3.75 does not call on_load
         return [self.loader(STUNetLoadMini), self.loader(STUNetApply), STUNetEmptyClip, STUNetSampler,
                 STUNetImageToVideo, STUNetKeyframes, STUNetAnimateRegion, STUNetInpaint, STUNetOutpaint, STUNetExtend,
-                STUNetComposite]
+                STUNetComposite, STUNetTrackMask, STUNetMaskPath, STUNetClipReport]
 
     def loader(self, node: type[io.ComfyNode]) -> Any:
         """`node` with this extension's shelf; a subclass, so that no state hangs on the module's own class."""
