@@ -20,7 +20,7 @@ def clip(frames: int = 6) -> torch.Tensor:
     """A bright square that moves 2 pixels per frame over a dark ground"""
     out = GROUND.repeat(frames, 1, 1, 1)
     for i in range(frames):
-        out[i, 20:44, 10 + 2 * i:34 + 2 * i] = 1 - out[0, 20:44, 10:34]
+        out[i, 20:44, 10 + 2 * i:34 + 2 * i] = 1 - GROUND[0, 20:44, 10:34]
     return out
 
 
