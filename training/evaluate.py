@@ -3,6 +3,7 @@
     judges = Judges.load()
     evaluate_images(frames, scenes, judges)   # frames [n, h, w, 3] uint8, scenes: what the captions said
     evaluate_clips(clips, scenes, judges)     # clips n x [F, h, w, 3] uint8
+    flicker(clips, scenes)                    # over that of the scenes themselves, rendered
 
 Only what a scene's caption names is scored (`scene.named`). Figures are shares in 0..1; a figure nothing was asked of
 is left out.
@@ -12,8 +13,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from stunet_core import metrics
+
 from .judges import Judges, Verdict
-from .world import BACKGROUNDS, MOTIONS, STYLES, Scene
+from .world import BACKGROUNDS, MOTIONS, STYLES, Scene, render
 
 
 def evaluate_images(frames: np.ndarray, scenes: Sequence[Scene], judges: Judges | None = None) -> dict[str, float]:
@@ -52,6 +55,15 @@ def evaluate_clips(
         marks.setdefault("object_held", []).append(float(seen[0] == seen[1]))
         marks.setdefault("steady", []).append(float(np.mean([one == seen[2] for one in seen[3:]])))
     return shares(marks)
+
+
+def flicker(clips: Sequence[np.ndarray] | np.ndarray, scenes: Sequence[Scene]) -> float | None:
+    """Change between neighbouring frames that motion does not explain (the warp error) in clips, each [F, h, h, 3] uint8,
+    over that in the same scenes rendered; 1 is as steady as the world, None when nothing flickers there.
+    """
+    truths = [render(scene, frames=len(clip), size=clip.shape[1]).frames for clip, scene in zip(clips, scenes, strict=True)]
+    made, true = (np.mean([metrics.motion(clip).warp_error.mean() for clip in some]) for some in (clips, truths))
+    return metrics.ratio(float(made), float(true))
 
 
 def frame_marks(verdict: Verdict, scenes: Sequence[Scene], judges: Judges) -> dict[str, list[float]]:

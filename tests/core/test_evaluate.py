@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from training.evaluate import best, evaluate_clips, evaluate_images
+from training.evaluate import best, evaluate_clips, evaluate_images, flicker
 from training.judges import Judges, Verdict, new_judges, shrink_clip
 from training.world import BACKGROUNDS, MOTIONS, OBJECT_NAMES, STYLES, Scene, Thing, render
 
@@ -68,6 +68,14 @@ def test_clips_are_scored_on_motion_and_on_holding_the_object():
     assert figures["object_held"] == 0.5
     assert figures["object"] == 1.0
     assert 0.9 < figures["steady"] < 1.0
+
+
+def test_flicker_is_held_against_the_rendered_scene():
+    asked = scene("dog", motion="left")
+    true = render(asked, frames=6, size=64).frames
+    boiling = true.astype(int) + np.random.default_rng(0).integers(-40, 41, true.shape)
+    assert flicker([true], [asked]) == 1
+    assert flicker(boiling.clip(0, 255).astype(np.uint8)[None], [asked]) > 3
 
 
 def test_wrong_inputs_are_refused_by_name():

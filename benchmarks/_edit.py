@@ -1,0 +1,70 @@
+"""What the task nodes and a sampler do, in plain torch: encode, condition, denoise, decode."""
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from benchmarks._models import Models
+from stunet_core.keep import cells, padded
+from stunet_core.mini.host import forward_clip
+from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
+from stunet_core.spacetime import Clip
+from stunet_core.tasks import Task
+from training.conditions import model_input
+
+AT_ONCE = 16  # frames per call of the autoencoder
+
+
+@torch.no_grad()
+def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: float = 1.0, steps: int = 24,
+         cfg: float = 4.0, seed: int = 0) -> Tensor:
+    """The task's clip with what is to be made made by the model, before compositing: [F, H, W, 3] in [0, 1].
+
+    As ComfyUI's euler with the `normal` scheduler and a noise mask: given latents are put back at every step. H and W are
+    padded to multiples of 8. `denoise` below 1 starts from the task's own clip, noised.
+
+    Raises:
+        ValueError: the models have no skeleton.
+    """
+    if models.skeleton is None:
+        raise ValueError("models: there is no skeleton to make clips with")
+    frames = len(task.keep)
+    with torch.autocast("cpu", torch.bfloat16):
+        given = torch.cat([models.autoencoder.encode(part).float() for part in pixels(task.given).split(AT_ONCE)])
+    keep = cells(task.keep)[:, None].float()  # f 1 h w
+    noise = torch.randn(given.shape, generator=torch.Generator().manual_seed(seed))
+    context, y = models.text(torch.cat([models.ids([text]), models.ids([""])]))
+
+    def clean(x: Tensor, t: Tensor) -> Tensor:
+        """What the model takes `x` (f 4 h w) at timestep `t` for, with guidance and with the given latents in it."""
+        bar = alphas_bar()[t]
+        x = torch.where(keep > 0, add_noise(given, noise, bar), x)
+        twice = model_input(x, given, keep).repeat(2, 1, 1, 1)
+        with torch.autocast("cpu", torch.bfloat16):
+            v = forward_clip(models.net, models.skeleton, twice, t.expand(2), context, y, Clip(2, frames, loop=loop))
+        with_text, without = v.float().chunk(2)
+        guess = bar.sqrt() * x - (1 - bar).sqrt() * (without + cfg * (with_text - without))
+        return torch.where(keep > 0, given, guess)
+
+    z = walk_down(clean, given, noise, steps, denoise)
+    with torch.autocast("cpu", torch.bfloat16):
+        made = torch.cat([models.autoencoder.decode(part).float() for part in z.split(AT_ONCE)])
+    return rearrange((made / 2 + 0.5).clamp(0, 1), "f c h w -> f h w c")
+
+
+def walk_down(clean, given: Tensor, noise: Tensor, steps: int, denoise: float) -> Tensor:
+    """Euler steps (= DDIM) from `given` noised as `denoise` says, down to none: f 4 h w."""
+    times = torch.linspace(TIMESTEPS - 1, 0, round(steps / denoise)).round().long()[-steps:]
+    bars = alphas_bar()[times]
+    x = add_noise(given, noise, bars[0]) if denoise < 1 else noise
+    for i, t in enumerate(times):
+        guess = clean(x, t)
+        if i + 1 < len(times):
+            eps = (x - bars[i].sqrt() * guess) / (1 - bars[i]).sqrt()
+            x = add_noise(guess, eps, bars[i + 1])
+    return guess
+
+
+def pixels(frames: Tensor) -> Tensor:
+    """[F, H, W, 3] in [0, 1] -> f 3 h w in [-1, 1], padded to whole cells."""
+    return padded(rearrange(frames, "f h w c -> f c h w")) * 2 - 1
