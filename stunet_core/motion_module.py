@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .attention import attend
 from .blocks import TemporalBlock, Time
-from .windows import windows
+from .table_windows import windows
 
 NORMS = ("frame", "clip")
 POSITIONS = ("window", "interpolate")
