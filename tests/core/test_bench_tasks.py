@@ -1,0 +1,87 @@
+"""The benchmark of the tasks: its scenes, its masks' overlap, and its way of making clips, on tiny weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks._edit import edit, pixels, walk_down
+from benchmarks._models import Models
+from benchmarks.tasks import overlap, said, singles, table
+from stunet_core.keep import cells
+from stunet_core.mini.autoencoder import Autoencoder
+from stunet_core.mini.text import TextEncoder
+from stunet_core.mini.tokenizer import Tokenizer
+from stunet_core.tasks import Task
+from tests import tiny
+from training.world import OBJECT_NAMES, is_held_out
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    tokenizer = Tokenizer(tiny.WORDS)
+    text = tiny.seeded(lambda: TextEncoder(tiny.CONFIG, len(tokenizer)), 2)
+    return Models(text, tokenizer, tiny.unet(), tiny.seeded(Autoencoder, 3), tiny.skeleton())
+
+
+@pytest.fixture
+def task() -> Task:
+    """Four frames of 28 x 40 pixels, of which the left part is given"""
+    keep = torch.zeros(4, 28, 40, dtype=torch.bool)
+    keep[:, :, :16] = True
+    return Task(torch.rand(4, 28, 40, 3, generator=torch.Generator().manual_seed(0)), keep)
+
+
+def test_clips_are_made_where_they_are_not_given(models, task):
+    made = edit(models, task, "a rocket", steps=2)
+    assert made.shape == (4, 32, 40, 3)  # padded to whole cells
+    assert 0 <= made.min() < made.max() <= 1
+    other = edit(models, task, "a rocket", steps=2, seed=1)
+    assert not torch.allclose(made[:, :, 24:], other[:, :, 24:], atol=1e-2)
+
+
+def test_given_latents_come_out_as_they_went_in(models, task):
+    keep = torch.ones_like(task.keep)
+    seen = edit(models, Task(task.given, keep), "", steps=1)
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = models.autoencoder.decode(models.autoencoder.encode(pixels(task.given)).float())
+    expected = (expected.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1)
+    assert cells(keep).all()
+    assert torch.allclose(seen, expected, atol=1e-2)
+
+
+def test_a_lower_denoise_stays_nearer_to_the_clip():
+    given, noise = torch.zeros(2, 4, 2, 2), torch.ones(2, 4, 2, 2)
+    started: list[torch.Tensor] = []
+
+    def clean(x, t):
+        started.append(x)
+        return x * 0.5
+
+    for denoise in (1.0, 0.6, 0.3):
+        before = len(started)
+        walk_down(clean, given, noise, 4, denoise)
+        assert len(started) == before + 4
+    first, second, third = (float(started[i].mean()) for i in (0, 4, 8))
+    assert first == 1 > second > third > 0
+
+
+def test_scenes_are_held_out_and_of_the_motion_asked_for():
+    scenes = singles(3, OBJECT_NAMES[:64], 0, "spin")
+    assert all(is_held_out(scene) and len(scene.things) == 1 for scene in scenes)
+    assert {scene.things[0].motion for scene in scenes} == {"spin"}
+    assert scenes == singles(3, OBJECT_NAMES[:64], 0, "spin")
+    assert scenes[0].things[0].object in said(scenes[0], 0)
+
+
+def test_overlap_counts_empty_frames_found_empty():
+    truth = np.zeros((3, 4, 4), bool)
+    truth[0, :2], truth[1, :2] = True, True
+    masks = np.zeros_like(truth)
+    masks[0, :1], masks[1] = True, truth[1]
+    assert overlap(masks, truth) == pytest.approx((0.5 + 1 + 1) / 3)
+
+
+def test_the_table_says_what_is_wanted():
+    assert table({"track_mean": 0.9, "track_spin": 0.8}).splitlines()[1].split() == ["track_mean", "0.900", ">=", "0.85"]
