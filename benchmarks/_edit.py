@@ -1,5 +1,7 @@
 """What the task nodes and a sampler do, in plain torch: encode, condition, denoise, decode."""
 
+from collections.abc import Callable
+
 import torch
 from einops import rearrange
 from torch import Tensor
@@ -26,7 +28,8 @@ def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: 
     Raises:
         ValueError: the models have no skeleton.
     """
-    if models.skeleton is None:
+    skeleton = models.skeleton
+    if skeleton is None:
         raise ValueError("models: there is no skeleton to make clips with")
     frames = len(task.keep)
     with torch.autocast("cpu", torch.bfloat16):
@@ -41,7 +44,7 @@ def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: 
         x = torch.where(keep > 0, add_noise(given, noise, bar), x)
         twice = model_input(x, given, keep).repeat(2, 1, 1, 1)
         with torch.autocast("cpu", torch.bfloat16):
-            v = forward_clip(models.net, models.skeleton, twice, t.expand(2), context, y, Clip(2, frames, loop=loop))
+            v = forward_clip(models.net, skeleton, twice, t.expand(2), context, y, Clip(2, frames, loop=loop))
         with_text, without = v.float().chunk(2)
         guess = bar.sqrt() * x - (1 - bar).sqrt() * (without + cfg * (with_text - without))
         return torch.where(keep > 0, given, guess)
@@ -52,7 +55,7 @@ def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: 
     return rearrange((made / 2 + 0.5).clamp(0, 1), "f c h w -> f h w c")
 
 
-def walk_down(clean, given: Tensor, noise: Tensor, steps: int, denoise: float) -> Tensor:
+def walk_down(clean: Callable[[Tensor, Tensor], Tensor], given: Tensor, noise: Tensor, steps: int, denoise: float) -> Tensor:
     """Euler steps (= DDIM) from `given` noised as `denoise` says, down to none: f 4 h w."""
     times = torch.linspace(TIMESTEPS - 1, 0, round(steps / denoise)).round().long()[-steps:]
     bars = alphas_bar()[times]

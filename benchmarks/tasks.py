@@ -11,7 +11,7 @@ comes out is judged. Prints a table and writes it to output/bench/tasks.json.
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -194,7 +194,7 @@ def restyled(thing: Thing, rng: np.random.Generator) -> Thing:
     return replace(thing, style=str(rng.choice([style for style in STYLES if style != thing.style])))
 
 
-def mean(values) -> float:
+def mean(values: Iterable[float]) -> float:
     """The mean, not a number without any."""
     values = list(values)
     return float(np.mean(values)) if values else float("nan")

@@ -46,10 +46,10 @@ def flow(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     below, right = max(0, LEAST_SIDE - h), max(0, LEAST_SIDE - w)
     if below or right:
         source, target = (cv2.copyMakeBorder(i, 0, below, 0, right, cv2.BORDER_REPLICATE) for i in (source, target))
-    method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     method.setFinestScale(0 if max(h, w) <= FINE_SIDE else 1)
-    found = method.calc(np.ascontiguousarray(source), np.ascontiguousarray(target), None)
-    return found[:h, :w]
+    found = method.calc(np.ascontiguousarray(source), np.ascontiguousarray(target), None)  # type: ignore[call-overload]
+    return np.asarray(found)[:h, :w]
 
 
 def both_ways(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

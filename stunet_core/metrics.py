@@ -53,7 +53,8 @@ def motion(frames: np.ndarray, mask: np.ndarray | None = None, step: Callable[[]
         rows.append((mean(off[sure]), 1 - sure.mean(), speed.mean(), inside, outside))
         field.append(cv2.resize(there, (FIELD, FIELD), interpolation=cv2.INTER_AREA))
         step()
-    return Motion(*np.array(rows, np.float64).reshape(-1, 5).T, np.array(field))
+    warp_error, hidden, speeds, within, beyond = np.array(rows, np.float64).reshape(-1, 5).T
+    return Motion(warp_error, hidden, speeds, within, beyond, np.array(field))
 
 
 def moving(a: np.ndarray, b: np.ndarray) -> np.ndarray:

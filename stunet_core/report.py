@@ -98,7 +98,7 @@ def seams(white: np.ndarray | None) -> list[int]:
     """Frames at which a mask goes from black all over to not, or back."""
     if white is None:
         return []
-    made = white.any(axis=(1, 2))
+    made = np.asarray(white.any(axis=(1, 2)))
     return [int(n) + 1 for n in np.flatnonzero(made[1:] != made[:-1])]
 
 
@@ -115,8 +115,9 @@ def given(clip: Tensor, original: Tensor, white: np.ndarray | None) -> dict[str,
     if white is None:
         return {}
     exact = count = error = 0.0
+    black = np.logical_not(white)
     for i, (a, b) in enumerate(zip(clip.float().cpu().numpy(), original.float().cpu().numpy(), strict=True)):
-        off = (a - b)[~white[min(i, len(white) - 1)]]  # n 3
+        off = (a - b)[black[min(i, len(black) - 1)]]  # n 3
         exact, count, error = exact + (off == 0).all(axis=-1).sum(), count + len(off), error + float(np.square(off).sum())
     return {"given_exact": exact / max(count, 1), "given_psnr": 10 * np.log10(3 * count / error) if error else None}
 

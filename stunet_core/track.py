@@ -141,8 +141,8 @@ def remainder(points: Points, rest: np.ndarray, covered: np.ndarray) -> np.ndarr
     total = np.zeros((h, w, 3), np.float32)
     np.add.at(total, (row[use], column[use]), np.column_stack([rest[use], np.ones(use.sum())]).astype(np.float32))
     sigma = max(1.0, float(np.sqrt(covered.sum())) / 8)
-    total = cv2.GaussianBlur(total, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-    return total[..., :2] / (total[..., 2:] + 0.05)
+    near_by = cv2.GaussianBlur(total, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+    return near_by[..., :2] / (near_by[..., 2:] + 0.05)
 
 
 def likeness(key: np.ndarray, frame: np.ndarray, mask: np.ndarray, layer: Layer) -> float:

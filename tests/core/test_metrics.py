@@ -47,8 +47,8 @@ def test_flow_is_measured_inside_and_outside(moving):
 def test_clips_that_move_alike_are_alike(moving):
     found = metrics.motion(moving.frames)
     darker, back = metrics.motion(moving.frames // 2), metrics.motion(moving.frames[::-1])
-    assert metrics.alike(found, darker) > 0.95
-    assert metrics.alike(found, back) < -0.9
+    assert metrics.alike(found, darker) == pytest.approx(1, abs=0.05)
+    assert metrics.alike(found, back) == pytest.approx(-1, abs=0.1)
     assert metrics.alike(found, metrics.motion(STILL)) is None
 
 
@@ -111,7 +111,7 @@ def test_a_report_holds_a_clip_against_its_original(moving):
     figures = json.loads(json.dumps(found.figures))
     assert figures["given_exact"] == 1
     assert figures["given_psnr"] is None
-    assert figures["motion_correlation"] > 0.9
+    assert figures["motion_correlation"] > 0.8
     assert figures["warp_error_ratio"] == pytest.approx(1, abs=0.3)
     assert figures["flow_inside"] > figures["flow_outside"]
     assert "bit for bit: 1" in found.text()
