@@ -2,9 +2,13 @@
 
 from comfy_api.latest import io
 
+from ..stunet_core.motion_module import POSITIONS
+from ..stunet_core.strides import PRESETS
 from .host import files
 from .host.apply import apply_skeleton
 from .host.shelf import Shelf
+
+TRAINED = "from the weights"
 
 
 class STUNetApply(io.ComfyNode):
@@ -21,10 +25,13 @@ class STUNetApply(io.ComfyNode):
             description="Makes a clip model of an image model: its batch is then the frames of one clip, all made in a "
                         "single pass. The result is still an ordinary MODEL for any sampler.",
             inputs=[
-                io.Model.Input("model", tooltip="A U-Net: the mini model, or one that the weights were trained for."),
+                io.Model.Input("model", tooltip="A U-Net: the mini model, SD1.5, SDXL or one built like them. The weights must be "
+                                                "made for it."),
                 io.Combo.Input("weights", options=files.choices(files.SKELETON), default=files.SKELETON,
                                tooltip=f"Temporal layers. {files.SKELETON} comes with the pack and belongs to the mini "
-                                       "model; put others into models/stunet."),
+                                       "model. For SD1.5 and SDXL, put motion modules of AnimateDiff, HotshotXL or "
+                                       "AnimateLCM into models/animatediff_models, and STUNet's own into "
+                                       "models/stunet."),
                 io.Float.Input("strength", default=1.0, min=0.0, max=2.0, step=0.05, round=0.001,
                                tooltip="How much the temporal layers add, 0 to 2: 1 as trained, lower for less motion "
                                        "and less consistency between frames."),
@@ -32,6 +39,19 @@ class STUNetApply(io.ComfyNode):
                                  tooltip="Time is a circle: the last frame leads back to the first. The number of "
                                          "frames must then be a multiple of the weights' time stride (4 for the mini "
                                          "model)."),
+                io.Combo.Input("time_strides", options=[TRAINED, *PRESETS], default=TRAINED,
+                               tooltip="How many frames share one at each level of the U-Net, from fine to coarse. "
+                                       "lumiere: 1, 2, 4, 8, fastest and for long clips; gentle: 1, 2, 2, 2; none: 1 "
+                                       "everywhere, as motion modules were trained. A clip whose length is no multiple "
+                                       "of the last is padded."),
+                io.Combo.Input("positions", options=list(POSITIONS), default=POSITIONS[0],
+                               tooltip="Motion modules know 24 to 64 frames. Where a level of the U-Net has more, after "
+                                       "the time strides: window sees them in overlapping windows that fade into one "
+                                       "another, interpolate stretches what the module knows, which slows motion down. "
+                                       "Elsewhere, and with STUNet's own weights, it has no effect."),
+                io.Mask.Input("strength_mask", optional=True,
+                              tooltip="Scales the strength per place and frame, 0 (none) to 1 (all of it). One mask for "
+                                      "the whole clip, or one for each frame."),
             ],
             outputs=[io.Model.Output(display_name="MODEL", tooltip="The clip model. One frame is a plain image.")],
         )
@@ -45,5 +65,9 @@ class STUNetApply(io.ComfyNode):
         return files.fingerprint(weights)
 
     @classmethod
-    def execute(cls, model, weights: str, strength: float, loop: bool) -> io.NodeOutput:
-        return io.NodeOutput(apply_skeleton(cls.shelf, model, files.find(weights), loop=loop, strength=strength))
+    def execute(cls, model, weights: str, strength: float, loop: bool, time_strides: str = TRAINED,
+                positions: str = POSITIONS[0], strength_mask=None) -> io.NodeOutput:
+        where = None if strength_mask is None else strength_mask.reshape(-1, *strength_mask.shape[-2:])
+        return io.NodeOutput(apply_skeleton(
+            cls.shelf, model, files.find(weights), loop=loop, strength=strength, positions=positions, where=where,
+            time_strides=None if time_strides == TRAINED else time_strides))

@@ -48,13 +48,14 @@ def read_layout(net: nn.Module) -> Layout:
     """Read the layout off a U-Net module.
 
     Raises:
-        ValueError: `net` has no `input_blocks`, `middle_block`, `output_blocks` and `time_embed`.
+        ValueError: `net` has no `input_blocks`, `output_blocks` and `time_embed`. Some small SDXLs have no
+            `middle_block`.
     """
-    parts = ("input_blocks", "middle_block", "output_blocks", "time_embed")
+    parts = ("input_blocks", "output_blocks", "time_embed")
     if not all(getattr(net, part, None) is not None for part in parts):
         raise ValueError(f"model: {type(net).__name__} is not a U-Net in the LDM layout; "
                          "a Space-Time U-Net needs an SD1.5, SD2.x or SDXL checkpoint, or the mini model")
-    inputs, middle, outputs = net.input_blocks, net.middle_block, net.output_blocks
+    inputs, middle, outputs = net.input_blocks, getattr(net, "middle_block", None), net.output_blocks
     positions, downs, ups, level = [], [], {}, 0
     for i, layers in enumerate(inputs):  # type: ignore[arg-type]
         channels = _block_channels(layers)
@@ -64,7 +65,8 @@ def read_layout(net: nn.Module) -> Layout:
         if down is not None:
             level += 1
             downs.append(int(down.op.weight.shape[0]))  # type: ignore[union-attr]
-    positions.append(Position("middle", _block_channels(middle) or 0, level))  # type: ignore[arg-type]
+    if middle is not None:
+        positions.append(Position("middle", _block_channels(middle) or 0, level))  # type: ignore[arg-type]
     for i, layers in enumerate(outputs):  # type: ignore[arg-type]
         channels = _block_channels(layers)
         if channels is not None:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import TemporalBlock, Time
+from .chunks import Chunks
 from .layout import find
 from .motion_module import POSITIONS
 from .skeleton import Skeleton
@@ -64,30 +65,12 @@ class Host(Protocol):
         """The same for an output block, before its skip connection is joined on."""
 
 
-def _chunked(fn: Callable[..., Tensor], tensors: Sequence[Tensor], rows: Tensor, batch: int,
-             chunk: int | None) -> Tensor:
-    """fn(*tensors, rows) over chunks of frames of (batch frames) tensors; every chunk holds all of the batch."""
-    frames = rows.numel() // batch
-    if chunk is None or chunk >= frames:
-        return fn(*tensors, rows)
-    split = [t.unflatten(0, (batch, frames)) for t in tensors]
-    rows = rows.view(batch, frames)
-    out: Tensor | None = None
-    for start in range(0, frames, chunk):
-        part = slice(start, start + chunk)
-        done = fn(*(t[:, part].flatten(0, 1) for t in split), rows[:, part].flatten()).unflatten(0, (batch, -1))
-        if out is None:
-            out = done.new_empty(batch, frames, *done.shape[2:])
-        out[:, part] = done
-    assert out is not None
-    return out.flatten(0, 1)
-
-
 class Walk:
     """One forward pass: the state of time between blocks."""
 
-    def __init__(self, skeleton: Skeleton, clip: Clip, host: Host, cond: Tensor):
+    def __init__(self, skeleton: Skeleton, clip: Clip, host: Host, cond: Tensor, chunks: Chunks | None = None):
         self.skeleton, self.clip, self.host, self.cond = skeleton, clip, host, cond
+        self.chunks = chunks or Chunks(clip.chunk)
         self.ratios = skeleton.config.ratios if clip.ratios is None else clip.ratios
         if len(self.ratios) != len(skeleton.config.ratios):
             raise ValueError(f"ratios {self.ratios}: the model has {len(skeleton.config.ratios)} steps between levels")
@@ -119,7 +102,7 @@ class Walk:
         return h.unflatten(0, (self.clip.rows, -1))[:, : self.clip.frames].flatten(0, 1)
 
     def chunked(self, fn: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-        return _chunked(fn, tensors, self.rows(tensors[0].device), self.clip.rows, self.clip.chunk)
+        return self.chunks.run(fn, tensors, self.rows(tensors[0].device), self.clip.rows)
 
     def spatial(self, layers: Sequence[nn.Module], block: Block, *tensors: Tensor,
                 size: tuple[int, int] | None = None) -> Tensor:
@@ -135,7 +118,7 @@ class Walk:
     def middle(self, layers: Sequence[nn.Module], h: Tensor) -> Tensor:
         """The middle block with its temporal block, which for some kinds stands before the last spatial layer."""
         block = self.block("middle")
-        if block is None or not block.inside_middle:
+        if block is None or not block.inside_middle or len(layers) < 2:
             return self.temporal(self.spatial(layers, ("middle", 0), h), "middle")
         *most, last = layers
         h = self.temporal(self.spatial(most, ("middle", 0), h), "middle")
@@ -155,16 +138,23 @@ class Walk:
         time = Time(self.frames, self.stride, self.clip.loop, self.clip.positions)
         scale = self.scale(h)
         inner = self.chunked(lambda part, rows: block.frames(part, self.cond[rows]), block.whole(h, self.frames))
-        if self.clip.chunk is None or block.joint:
-            return h + block.mix(inner, time) * scale
-        height = h.shape[2]
-        strips = max(1, min(height, -(-self.frames // self.clip.chunk)))
-        step = -(-height // strips)
-        out = torch.empty_like(h)
-        for top in range(0, height, step):  # chunks of positions: rows of the picture
+        height, top = h.shape[2], 0
+        out: Tensor | None = None
+        while top < height:  # chunks of positions: rows of the picture, of as many values as a chunk of frames
+            at_once = min(self.chunks.frames or self.frames, self.frames)
+            step = height if block.joint else max(1, height * at_once // self.frames)
             part = slice(top, top + step)
-            mixed = block.mix(inner[:, :, part], time)
-            out[:, :, part] = h[:, :, part] + mixed * (scale[:, :, part] if isinstance(scale, Tensor) else scale)
+            fewer = 1 if block.joint or step == 1 else at_once
+            mixed = self.chunks.attempt(lambda rows: block.mix(rows, time), (inner[:, :, part],), fewer)
+            if mixed is None:
+                continue
+            mixed = h[:, :, part] + mixed * (scale[:, :, part] if isinstance(scale, Tensor) else scale)
+            if step == height:
+                return mixed
+            out = torch.empty_like(h) if out is None else out
+            out[:, :, part] = mixed
+            top += step
+        assert out is not None
         return out
 
     def scale(self, h: Tensor) -> Tensor | float:
@@ -197,13 +187,15 @@ class Walk:
         return self.skeleton.up[key](h, frames, self.clip.loop) if ratio > 1 else h
 
 
-def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Skeleton, clip: Clip, host: Host) -> Tensor:
+def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Skeleton, clip: Clip, host: Host,
+         chunks: Chunks | None = None) -> Tensor:
     """The Space-Time U-Net's forward pass.
 
     Args:
         net: a U-Net in the LDM layout whose `out` ends it.
         x: (rows frames) c h w, any frame count; one frame is exactly the image model.
         emb: (rows frames) e, the U-Net's embedding of time step and `y`; `y`: (rows frames) p, pooled text or None.
+        chunks: how many frames at once, instead of `clip.chunk`; says afterwards how many fitted into memory.
 
     Returns:
         (rows frames) out h w
@@ -213,7 +205,7 @@ def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Ske
                          f"{clip.rows * clip.frames}")
     if clip.frames == 1:
         return _image(net, x, clip, host)
-    state = Walk(skeleton, clip, host, skeleton.condition(emb, y))
+    state = Walk(skeleton, clip, host, skeleton.condition(emb, y), chunks)
     h, skips = state.pad(x), []
 
     for i, layers in enumerate(net.input_blocks):  # type: ignore[arg-type]
@@ -225,7 +217,8 @@ def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Ske
         h = host.after(h, state.rows(h.device), ("input", i))
         skips.append(h)
 
-    h = state.middle(net.middle_block, h)  # type: ignore[arg-type]
+    if net.middle_block is not None:
+        h = state.middle(net.middle_block, h)  # type: ignore[arg-type]
     h = host.after(h, state.rows(h.device), ("middle", 0))
 
     for i, layers in enumerate(net.output_blocks):  # type: ignore[arg-type]
@@ -248,7 +241,9 @@ def _image(net: nn.Module, x: Tensor, clip: Clip, host: Host) -> Tensor:
     for i, layers in enumerate(net.input_blocks):  # type: ignore[arg-type]
         h = host.after(host.spatial(layers, h, rows, ("input", i), None), rows, ("input", i))
         skips.append(h)
-    h = host.after(host.spatial(net.middle_block, h, rows, ("middle", 0), None), rows, ("middle", 0))  # type: ignore[arg-type]
+    if net.middle_block is not None:
+        h = host.spatial(net.middle_block, h, rows, ("middle", 0), None)  # type: ignore[arg-type]
+    h = host.after(h, rows, ("middle", 0))
     for i, layers in enumerate(net.output_blocks):  # type: ignore[arg-type]
         h, skip = host.skip(h, skips.pop(), rows, ("output", i))
         size = (skips[-1].shape[-2], skips[-1].shape[-1]) if skips else None

@@ -2,22 +2,26 @@
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import comfy.model_management as mm
 import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
-from comfy.model_base import BaseModel
+from comfy.model_base import BaseModel, SDXLRefiner
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor, nn
 
+from ...stunet_core import strides
+from ...stunet_core.chunks import Chunks
 from ...stunet_core.layout import read_layout
 from ...stunet_core.skeleton import Skeleton
 from ...stunet_core.spacetime import Clip, walk
 from ...stunet_core.weights import load_skeleton
 from .mask_input import tell
+from .say import say
 from .shelf import Shelf
 from .spatial import ComfyHost, conditionings, embed
 
@@ -34,24 +38,31 @@ class WholePatcher(ModelPatcher):
         return super().load(*args, **{**kwargs, "full_load": True})
 
 
-def apply_skeleton(shelf: Shelf, model: ModelPatcher, path: Path, *, loop: bool = False,
-                   strength: float = 1.0) -> ModelPatcher:
+def apply_skeleton(shelf: Shelf, model: ModelPatcher, path: Path, *, loop: bool = False, strength: float = 1.0,
+                   time_strides: str | None = None, positions: str = "window", where: Tensor | None = None) -> ModelPatcher:
     """A clone of `model` that treats its batch as the frames of one clip, with the temporal layers at `path`.
 
-    Raises ValueError when the model is no U-Net, the file is no skeleton, or the two do not belong together.
+    `time_strides` names one of `strides.PRESETS`, None: as the weights were trained. `positions` and `where` (f h w):
+    see `Clip`. Raises ValueError when the model is no U-Net, the file is no skeleton, or the two do not belong together.
     """
     net = unet(model)
+    layout, name = read_layout(net), architecture(model)
+    ratios = None if time_strides is None else strides.ratios(time_strides, layout.levels - 1)
+    clip = Clip(1, 1, loop=loop, strength=strength, ratios=ratios, positions=positions, where=where)
     dtype = model.get_model_object("manual_cast_dtype") or model.model_dtype()
     patcher = shelf.take(path, f"skeleton {dtype}", lambda: make_patcher(load_skeleton(path), dtype, model))
     try:
-        patcher.model.config.check_fits(read_layout(net), type(model.model).__name__)
+        patcher.model.config.check_fits(layout, name)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from error
+    if name.startswith("SD2") and patcher.model.config.motion is not None:
+        say(f"{path.name} was trained for {patcher.model.config.model}; on {name}, whose layers have the same sizes but "
+            "mean other things, expect little sensible motion")
     out = model.clone()
     out.set_additional_models(KEY, [patcher.clone()])
     for kind in (WrappersMP.DIFFUSION_MODEL, WrappersMP.PREPARE_SAMPLING):
         out.remove_wrappers_with_key(kind, KEY)  # applied twice, the last one counts
-    for kind, wrapper in ((WrappersMP.DIFFUSION_MODEL, SpaceTime(model.model, patcher.model, loop, strength)),
+    for kind, wrapper in ((WrappersMP.DIFFUSION_MODEL, SpaceTime(model.model, patcher.model, clip)),
                           (WrappersMP.PREPARE_SAMPLING, estimate_memory), (WrappersMP.PREPARE_SAMPLING, tell)):
         out.add_wrapper_with_key(kind, KEY, wrapper)
     return out
@@ -60,13 +71,22 @@ def apply_skeleton(shelf: Shelf, model: ModelPatcher, path: Path, *, loop: bool 
 def unet(model: ModelPatcher) -> nn.Module:
     """The model's U-Net. Raises ValueError naming the architecture when it is something else."""
     net = model.get_model_object("diffusion_model")
-    found = f"{type(model.model).__name__} ({type(net).__name__})"
+    found = f"{architecture(model)} ({type(net).__name__})"
     if not isinstance(net, UNetModel):
         raise ValueError(f"model: found {found}, which is no U-Net; STUNet adds time to the U-Nets of SD1.5, SD2.x, "
                          "SDXL and the mini model. Load one of these.")
     if net.use_temporal_resblocks or net.default_num_video_frames is not None:
         raise ValueError(f"model: found {found}, which has temporal layers of its own; STUNet needs an image model.")
+    if isinstance(model.model, SDXLRefiner):
+        raise ValueError("model: found SDXL's refiner. It only finishes pictures that the base model began, frame by frame, "
+                         "and would undo what was made to agree between them. Load the SDXL base model instead.")
     return net
+
+
+def architecture(model: ModelPatcher) -> str:
+    """What the model is: "SD15", "SD20", "SDXL", "Flux", ..."""
+    plain = type(model.model) is BaseModel  # of several families, which only their configurations tell apart
+    return type(model.model.model_config if plain else model.model).__name__
 
 
 def make_patcher(skeleton: Skeleton, dtype: torch.dtype, model: ModelPatcher) -> ModelPatcher:
@@ -76,10 +96,14 @@ def make_patcher(skeleton: Skeleton, dtype: torch.dtype, model: ModelPatcher) ->
 
 
 class SpaceTime:
-    """DIFFUSION_MODEL wrapper: the space-time walk instead of the image forward, at the end of the wrapper chain."""
+    """DIFFUSION_MODEL wrapper: the space-time walk instead of the image forward, at the end of the wrapper chain.
 
-    def __init__(self, model: BaseModel, skeleton: Skeleton, loop: bool, strength: float):
-        self.model, self.skeleton, self.loop, self.strength = model, skeleton, loop, strength
+    `clip` holds the settings; how many conditionings and frames there are, each call says.
+    """
+
+    def __init__(self, model: BaseModel, skeleton: Skeleton, clip: Clip):
+        self.model, self.skeleton, self.clip = model, skeleton, clip
+        self.fitted: dict[tuple[int, ...], int] = {}  # shape of a frame of all conditionings -> most frames at once
 
     def __call__(self, executor: Any, *args: Any, **kwargs: Any) -> Tensor:
         """Go on with the chain, with our forward at its end: wrappers added after this one still run."""
@@ -93,7 +117,7 @@ class SpaceTime:
             frames = x.shape[0] // rows
             if frames == 1:
                 return image_forward(x, timesteps, context, y, control, options, **extra)
-            clip = Clip(rows, frames, loop=self.loop, strength=self.strength, chunk=self.chunk(x, rows))
+            clip = replace(self.clip, rows=rows, frames=frames)
             return self.forward(net, x, timesteps, context, y, control, options, extra, clip)
 
         redirected = copy.copy(executor)
@@ -103,7 +127,8 @@ class SpaceTime:
     def chunk(self, x: Tensor, rows: int) -> int:
         """Frames at once that fit into the free memory, by ComfyUI's own reckoning for the model."""
         frame = max(1.0, self.model.memory_required([rows, *x.shape[1:]]))  # bytes
-        return max(1, min(CHUNK, int(mm.get_free_memory(x.device) * SPARE / frame)))
+        known = self.fitted.get((rows, *x.shape[1:]), CHUNK)
+        return max(1, min(known, int(mm.get_free_memory(x.device) * SPARE / frame)))
 
     def forward(self, net: nn.Module, x: Tensor, timesteps: Tensor, context: Tensor | None, y: Tensor | None,
                 control: dict | None, options: dict[str, Any], extra: dict[str, Any], clip: Clip) -> Tensor:
@@ -113,7 +138,12 @@ class SpaceTime:
                              "the node that changes the precision before Apply STUNet.")
         emb = embed(net, x, timesteps, y, options)
         host = ComfyHost(net, x, emb, context, control, options, extra)
-        return walk(net, x, emb, y, self.skeleton, clip, host)
+        chunks = Chunks(self.chunk(x, clip.rows))
+        tried = chunks.frames
+        out = walk(net, x, emb, y, self.skeleton, clip, host, chunks)
+        if chunks.frames != tried:  # the next steps need not fail first
+            self.fitted[clip.rows, *x.shape[1:]] = chunks.frames or CHUNK
+        return out
 
 
 def estimate_memory(executor: Any, model: ModelPatcher, noise_shape: Sequence[int], *args: Any, **kwargs: Any) -> Any:

@@ -1,11 +1,14 @@
-"""Where weights lie: the pack's own `weights/`, and the `stunet` model folder that users fill."""
+"""Where weights lie: the pack's own `weights/`, and the model folders that users fill.
+
+`stunet` is for all of them; `animatediff_models` is where users of other packs keep their motion modules.
+"""
 
 from pathlib import Path
 
 import folder_paths
 
-FOLDER = "stunet"
-EXTENSIONS = {".safetensors"}
+FOLDER, MOTION_FOLDER = "stunet", "animatediff_models"
+EXTENSIONS = {".safetensors", ".ckpt", ".pt", ".pth"}  # all but the first are read only as far as they are plain tensors
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 MINI = "mini.safetensors"  # the embedded model
 SKELETON = "mini_stunet.safetensors"  # its temporal layers
@@ -13,14 +16,18 @@ BUNDLED = (MINI, SKELETON)
 
 
 def register_folders() -> None:
-    """Make `models/stunet` known to ComfyUI; entries of `extra_model_paths.yaml` stay. Harmless when repeated."""
-    folder_paths.add_model_folder_path(FOLDER, str(Path(folder_paths.models_dir) / FOLDER))
-    folder_paths.folder_names_and_paths[FOLDER][1].update(EXTENSIONS)
+    """Make the folders known to ComfyUI; entries of `extra_model_paths.yaml` stay. Harmless when repeated."""
+    for folder in (FOLDER, MOTION_FOLDER):
+        folder_paths.add_model_folder_path(folder, str(Path(folder_paths.models_dir) / folder))
+        folder_paths.folder_names_and_paths[folder][1].update(EXTENSIONS)
 
 
 def choices(bundled: str) -> list[str]:
-    """Names for a drop-down: the bundled file first, then what lies in the `stunet` folders."""
-    return [bundled, *(name for name in folder_paths.get_filename_list(FOLDER) if name not in BUNDLED)]
+    """Names for a drop-down: the bundled file first, then what lies in the `stunet` folders, then motion modules."""
+    names = list(folder_paths.get_filename_list(FOLDER))
+    if bundled == SKELETON:
+        names += folder_paths.get_filename_list(MOTION_FOLDER)
+    return [bundled, *dict.fromkeys(name for name in names if name not in BUNDLED)]
 
 
 def find(name: str) -> Path:
@@ -28,12 +35,13 @@ def find(name: str) -> Path:
 
     Raises ValueError naming the folders searched when neither exists.
     """
-    found = folder_paths.get_full_path(FOLDER, name)
-    if found is not None:
-        return Path(found)
+    for folder in (FOLDER, MOTION_FOLDER):
+        found = folder_paths.get_full_path(folder, name)
+        if found is not None:
+            return Path(found)
     if name in BUNDLED and (WEIGHTS / name).is_file():
         return WEIGHTS / name
-    folders = ", ".join([*folder_paths.get_folder_paths(FOLDER), str(WEIGHTS)])
+    folders = ", ".join([*folder_paths.get_folder_paths(FOLDER), *folder_paths.get_folder_paths(MOTION_FOLDER), str(WEIGHTS)])
     raise ValueError(f"weights: {name!r} is in none of the folders searched: {folders}. Put the file into the first of "
                      "them and refresh the page, or choose another one.")
 

@@ -40,10 +40,12 @@ class ComfyHost:
         self.patches = options.get("patches", {})
         self.inputs = len(net.input_blocks)  # type: ignore[arg-type]
         self.transformers = first_transformers(net)
+        self.middle_end = net.middle_block[-1] if net.middle_block is not None and len(net.middle_block) > 1 else None
 
     def spatial(self, layers: Sequence[nn.Module], h: Tensor, rows: Tensor, block: Block,
                 size: tuple[int, int] | None) -> Tensor:
-        h = self.enter(h, block)
+        if layers[0] is not self.middle_end:  # the walk may stop within the middle block, which is entered once
+            h = self.enter(h, block)
         self.stand(block, h)
         if transformers(layers):  # they count themselves up, and every chunk passes them anew
             self.options["transformer_index"] = self.transformers[block]
@@ -104,7 +106,7 @@ class ComfyHost:
 def first_transformers(net: nn.Module) -> dict[Block, int]:
     """For each block, how many transformers come before it: core's `transformer_index` on entering it."""
     places: list[tuple[Block, Any]] = [(("input", i), layers) for i, layers in enumerate(net.input_blocks)]  # type: ignore[arg-type]
-    places += [(("middle", 0), net.middle_block)]
+    places += [(("middle", 0), net.middle_block or ())]
     places += [(("output", i), layers) for i, layers in enumerate(net.output_blocks)]  # type: ignore[arg-type]
     first, count = {}, 0
     for block, layers in places:

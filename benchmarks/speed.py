@@ -1,0 +1,202 @@
+"""What a clip costs: one pass with time strides, against windows and against frames without motion.
+
+    python run.py bench speed                              # an SD1.5-size U-Net, 80 frames at 256x256: hours on a CPU
+    python run.py bench speed --frames 16 --tiny           # a small net, to see that it runs: a minute
+    python run.py bench speed --counted                    # only the floating-point operations, without computing them
+
+One denoising step with guidance (two conditionings), random weights of SD1.5's size and motion modules of 32 positions, in
+plain torch: the same layers, walk and chunks as in ComfyUI. Times are compared within one run only. `overhead` is the walk
+without strides and temporal blocks against the U-Net's own forward pass. Prints a table and writes output/bench/speed.json.
+"""
+
+import argparse
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import psutil
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from stunet_core.layout import read_layout
+from stunet_core.mini.config import MiniConfig
+from stunet_core.mini.host import forward_clip
+from stunet_core.mini.unet import UNet
+from stunet_core.motion_module import MotionConfig
+from stunet_core.skeleton import BlockSpec, Skeleton, SkeletonConfig
+from stunet_core.spacetime import Clip
+from stunet_core.strides import ratios
+from stunet_core.windows import Windows, windowed
+
+ROOT = Path(__file__).resolve().parent.parent
+SD15 = MiniConfig(model_channels=320, channel_mult=(1, 2, 4, 4), num_res_blocks=2, attention=(True, True, True, False),
+                  head_channels=40, context_dim=768, pooled_dim=768, in_channels=4, text_tokens=77)
+TINY = replace(SD15, model_channels=32, head_channels=32, context_dim=32, pooled_dim=32)
+LEVELS, CELL, CHUNK = 4, 8, 16
+WANTED = {"windows_time": 2.2, "windows_flops": 2.2}  # at least so many times the single pass
+MOST = {"single_memory_of_window": 1.5, "overhead": 1.03}       # at most so many times a 16-frame window's, the U-Net's own
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one denoising step. `memory` is the peak above what was held before, in MiB."""
+
+    seconds: float
+    memory: float
+
+
+class Subject:
+    """The net, its temporal layers, and a step's inputs."""
+
+    def __init__(self, config: MiniConfig, frames: int, size: int, device: str, dtype: torch.dtype):
+        torch.manual_seed(0)
+        with torch.device(device):
+            self.net = UNet(config).to(dtype).eval().requires_grad_(False)
+            self.motion = skeleton(self.net, temporal=True).to(dtype).eval().requires_grad_(False)
+            self.nothing = skeleton(self.net, temporal=False).to(dtype).eval()
+            self.x = torch.randn(frames, 4, size // CELL, size // CELL, dtype=dtype)
+            self.t = torch.full((2,), 500.0)
+            self.context = torch.randn(2, config.text_tokens, config.context_dim, dtype=dtype)
+            self.y = torch.randn(2, config.pooled_dim, dtype=dtype)
+            for module in (self.net, self.motion):
+                for parameter in module.parameters():  # nothing is zero, so that nothing is skipped
+                    parameter.data = torch.randn_like(parameter) * 0.02
+
+    def clip(self, x: Tensor, strides: str, temporal: bool = True) -> Tensor:
+        """Guided prediction of frames (f ...) in one pass."""
+        clip = Clip(2, len(x), ratios=ratios(strides, LEVELS - 1), chunk=CHUNK)
+        made = self.motion if temporal else self.nothing
+        out, without = forward_clip(self.net, made, x.repeat(2, 1, 1, 1), self.t, self.context, self.y, clip).chunk(2)
+        return without + 7 * (out - without)
+
+    def frame(self, x: Tensor) -> Tensor:
+        """The same of one frame (1 ...) by the image model alone."""
+        out, without = self.net(x.repeat(2, 1, 1, 1), self.t, self.context, self.y).chunk(2)
+        return without + 7 * (out - without)
+
+    def image(self, x: Tensor) -> Tensor:
+        """Guided prediction of frames by the image model, all in one call."""
+        n = len(x)
+        every = (t.repeat_interleave(n, dim=0) for t in (self.t, self.context, self.y))
+        out, without = self.net(x.repeat(2, 1, 1, 1), *every).chunk(2)
+        return without + 7 * (out - without)
+
+    def ways(self) -> dict[str, Callable[[], Tensor]]:
+        """The ways to make a clip, by name."""
+        return {
+            "single": lambda: self.clip(self.x, "lumiere"),
+            "gentle": lambda: self.clip(self.x, "gentle"),
+            "windows": lambda: windowed(lambda part, _: self.clip(part, "none"), self.x, Windows(16, 4)),
+            "frames": lambda: torch.cat([self.frame(x[None]) for x in self.x]),
+        }
+
+
+def skeleton(net: UNet, temporal: bool) -> Skeleton:
+    """Motion modules at every position of the net, or nothing at all."""
+    layout = read_layout(net)
+    blocks = tuple(BlockSpec(p.name, p.channels, "motion") for p in layout.positions) if temporal else ()
+    return Skeleton(SkeletonConfig(blocks, (1,) * (layout.levels - 1), layout.down_channels, layout.up_channels,
+                                   layout.emb_channels, motion=MotionConfig(positions=32)))
+
+
+def measure(run: Callable[[], Tensor], device: str) -> Cost:
+    """Time and memory of one run."""
+    process, peak, done = psutil.Process(), 0, threading.Event()
+    cuda = device == "cuda"
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.005):
+            peak = max(peak, process.memory_info().rss)
+
+    before = torch.cuda.memory_allocated() if cuda else process.memory_info().rss
+    if cuda:
+        torch.cuda.reset_peak_memory_stats()
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    start = time.perf_counter()
+    run()
+    if cuda:
+        torch.cuda.synchronize()
+    seconds = time.perf_counter() - start
+    done.set()
+    watcher.join()
+    most = torch.cuda.max_memory_allocated() if cuda else peak
+    return Cost(seconds, max(0, most - before) / 2**20)
+
+
+def counted(config: MiniConfig, frames: int, size: int) -> dict[str, float]:
+    """Floating-point operations of each way, in units of 10^12, on torch's meta device: nothing is computed."""
+    subject, windows = Subject(config, frames, size, "meta", torch.float32), Windows(16, 4)
+    parts: dict[str, tuple[Callable[[], Tensor], int]] = {  # what is the same several times is counted once
+        "single": (lambda: subject.clip(subject.x, "lumiere"), 1), "gentle": (lambda: subject.clip(subject.x, "gentle"), 1),
+        "windows": (lambda: subject.clip(subject.x[:windows.frames], "none"), len(windows.starts(frames))),
+        "frames": (lambda: subject.frame(subject.x[:1]), frames),
+    }
+    out = {}
+    for name, (run, times) in parts.items():
+        with FlopCounterMode(display=False) as counter:
+            run()
+        out[name] = counter.get_total_flops() * times / 1e12
+    return out
+
+
+def multiply_rate(device: str, dtype: torch.dtype) -> float:
+    """What this machine's matrix multiplication reaches, in 10^12 operations per second."""
+    n = 2048
+    a = torch.randn(n, n, device=device, dtype=dtype)
+    a @ a
+    return 3 * 2 * n**3 / measure(lambda: [a @ a for _ in range(3)][-1], device).seconds / 1e12
+
+
+def overhead(subject: Subject, device: str, times: int = 5) -> float:
+    """The walk without strides and temporal blocks, by the U-Net's own forward pass: the median of alternating runs."""
+    x = subject.x[:CHUNK]
+    pairs = [(measure(lambda: subject.clip(x, "none", temporal=False), device).seconds,
+              measure(lambda: subject.image(x), device).seconds) for _ in range(times + 1)][1:]  # the first warms up
+    return sorted(walk / own for walk, own in pairs)[times // 2]
+
+
+@torch.no_grad()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=int, default=80)
+    parser.add_argument("--size", type=int, default=256, help="pixels, a multiple of 64")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--dtype", default="bfloat16", choices=("float32", "bfloat16", "float16"))
+    parser.add_argument("--tiny", action="store_true", help="a U-Net of a tenth of the channels")
+    parser.add_argument("--counted", action="store_true", help="only count operations, at 512x512")
+    parser.add_argument("--out", type=Path, default=ROOT / "output" / "bench" / "speed.json")
+    args = parser.parse_args()
+    config, dtype = TINY if args.tiny else SD15, getattr(torch, args.dtype)
+
+    size = 512 if args.counted else args.size
+    flops = counted(config, args.frames, size)
+    figures = {f"{name}_tflop": value for name, value in flops.items()}
+    figures["windows_flops"] = flops["windows"] / flops["single"]
+    if not args.counted:
+        subject, rate = Subject(config, args.frames, size, args.device, dtype), multiply_rate(args.device, dtype)
+        figures["overhead"] = overhead(subject, args.device)
+        costs = {name: measure(run, args.device) for name, run in subject.ways().items()}
+        window = measure(lambda: subject.clip(subject.x[:CHUNK], "none"), args.device)
+        for name, cost in costs.items():
+            figures |= {f"{name}_{what}": value for what, value in asdict(cost).items()}
+            figures[f"{name}_of_rate"] = flops[name] / cost.seconds / rate
+        figures["windows_time"] = costs["windows"].seconds / costs["single"].seconds
+        figures["single_memory_of_window"] = costs["single"].memory / max(1.0, window.memory)
+    print(f"{args.frames} frames at {size}x{size}, {args.dtype} on {args.device}{', tiny net' if args.tiny else ''}")
+    for name, value in figures.items():
+        wanted = f"at least {WANTED[name]}" if name in WANTED else f"at most {MOST[name]}" if name in MOST else ""
+        print(f"{name:<26}{value:>12.3f}  {wanted}".rstrip())
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps({**figures, "frames": args.frames, "size": size, "dtype": args.dtype,
+                                    "device": args.device, "tiny": args.tiny}, indent=2) + "\n", encoding="utf-8")
+    print(f"written to {args.out}")
+
+
+if __name__ == "__main__":
+    main()
