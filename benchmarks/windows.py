@@ -46,7 +46,7 @@ def measure(models: Models, judges: Judges, objects: tuple[str, ...], count: int
     keep = np.zeros((FRAMES, 16, 16), bool)
     single = [answer(models, asked, keep, seed + k) for k, asked in enumerate(scenes)]
     windows = [in_windows(models, asked, Windows(16, 4), seed + k) for k, asked in enumerate(scenes)]
-    figures = {}
+    figures: dict[str, float] = {}
     for name, clips in (("single", single), ("windows", windows)):
         seen = evaluate_clips(clips, [asked.scene for asked in scenes], judges)
         figures |= {f"{name}_{figure}": seen[figure] for figure in ("motion", "object_held", "steady")}

@@ -4,6 +4,7 @@
     evaluate_images(frames, scenes, judges)   # frames [n, h, w, 3] uint8, scenes: what the captions said
     evaluate_clips(clips, scenes, judges)     # clips n x [F, h, w, 3] uint8
     flicker(clips, scenes)                    # over that of the scenes themselves, rendered
+    speed_error(clips, scenes, judges)        # against the speed or period that the captions tell
 
 Only what a scene's caption names is scored (`scene.named`). Figures are shares in 0..1; a figure nothing was asked of
 is left out.
@@ -15,7 +16,9 @@ import numpy as np
 
 from stunet_core import metrics
 
+from . import kinematics
 from .judges import Judges, Verdict
+from .kinematics import says_speed
 from .world import BACKGROUNDS, MOTIONS, STYLES, Scene, render
 
 
@@ -37,7 +40,7 @@ def evaluate_clips(
 
     object, style, background: on the median frame (F // 2). motion: over the clip, for scenes whose things all move
     alike. object_held: the object judged the same on the first and the last frame, whatever it is. steady: mean over
-    clips of the share of (at most 16) frames judged to show the median frame's object.
+    clips of the share of (at most 16) frames judged to show the median frame's object. identity: every one of them does.
     """
     judges = judges or Judges.load()
     check(len(clips), scenes, judges)
@@ -54,6 +57,7 @@ def evaluate_clips(
         seen = [frozenset(best(row, count)) for row in looked]
         marks.setdefault("object_held", []).append(float(seen[0] == seen[1]))
         marks.setdefault("steady", []).append(float(np.mean([one == seen[2] for one in seen[3:]])))
+        marks.setdefault("identity", []).append(float(all(one == seen[2] for one in seen[3:])))
     return shares(marks)
 
 
@@ -64,6 +68,18 @@ def flicker(clips: Sequence[np.ndarray] | np.ndarray, scenes: Sequence[Scene]) -
     truths = [render(scene, frames=len(clip), size=clip.shape[1]).frames for clip, scene in zip(clips, scenes, strict=True)]
     made, true = (np.mean([metrics.motion(clip).warp_error.mean() for clip in some]) for some in (clips, truths))
     return metrics.ratio(float(made), float(true))
+
+
+def speed_error(clips: Sequence[np.ndarray] | np.ndarray, scenes: Sequence[Scene], judges: Judges | None = None) -> float | None:
+    """The median over clips of |speed - asked| / asked, where the caption tells a speed or a period: `training.kinematics`.
+
+    A thing that moves the other way has an error above 1. None when no caption tells any.
+    """
+    judges = judges or Judges.load()
+    told = [(clip, scene) for clip, scene in zip(clips, scenes, strict=True) if says_speed(scene)]
+    errors = [kinematics.speed_error(scene, judges.follow(clip)) for clip, scene in told]
+    found = [error for error in errors if error is not None]
+    return round(float(np.median(found)), 4) if found else None
 
 
 def frame_marks(verdict: Verdict, scenes: Sequence[Scene], judges: Judges) -> dict[str, list[float]]:

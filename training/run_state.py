@@ -1,4 +1,4 @@
-"""What every trainer needs around its loss: a learning-rate shape, an EMA, checkpoints and an exact resume.
+"""What every trainer needs around its loss: a learning-rate shape, an EMA, checkpoints, an exact resume, a stop when it diverges.
 
 The data of a step depends only on (seed, step), so that a resumed run sees what an uninterrupted one would have.
 """
@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+
+DIVERGED = 1.7  # times the best loss so far
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Ema:
 
 
 class Run:
-    """One training run in `folder`: `state.pt` (everything to go on), `log.jsonl` (the curve)."""
+    """One training run in `folder`: `state.pt` (everything to go on), the one before it, `log.jsonl` (the curve)."""
 
     def __init__(self, folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, schedule: Schedule, *,
                  ema_decay: float = 0.999, save_minutes: float = 4.0, main: bool = True):
@@ -65,6 +67,7 @@ class Run:
         self.save_minutes = save_minutes
         self._clock = self._saved = time.monotonic()
         self._losses: list[float] = []
+        self._best = float("inf")
         folder.mkdir(parents=True, exist_ok=True)
 
     def resume(self) -> bool:
@@ -90,6 +93,8 @@ class Run:
                  "step": self.step, "hours": self.hours, "rng": torch.get_rng_state()}
         part = self.folder / "state.part"
         torch.save(state, part)
+        if (self.folder / "state.pt").exists():
+            (self.folder / "state.pt").replace(self.folder / "state.previous.pt")
         part.replace(self.folder / "state.pt")
 
     def rng(self, seed: int) -> np.random.Generator:
@@ -111,11 +116,19 @@ class Run:
                     "hours": round(self.hours + (time.monotonic() - self._clock) / 3600, 4),
                     "lr": round(self.schedule.at(self.step), 7)}
             self._losses.clear()
+            self._check(line["loss"])
             with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
                 log.write(json.dumps(line) + "\n")
             print(line, flush=True)
         if time.monotonic() - self._saved > self.save_minutes * 60:
             self.save()
+
+    def _check(self, loss: float) -> None:
+        """Stop before good checkpoints are overwritten by a run that has left the rails."""
+        if not loss < DIVERGED * self._best:
+            raise FloatingPointError(f"the loss went from {self._best} to {loss} at step {self.step}: rename "
+                                     f"{self.folder / 'state.previous.pt'} to state.pt and --resume with a lower --lr")
+        self._best = min(self._best, loss)
 
     @property
     def running(self) -> bool:

@@ -85,6 +85,7 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--init", type=Path, help="start from the averaged weights of this state.pt of another run")
     parser.add_argument("--data", type=Path, default=Path("runs/frames.pt"), help="cache of encoded frames, made if missing")
     parser.add_argument("--scenes", type=int, default=44000, help="frames in that cache")
     parser.add_argument("--objects", type=int, default=64, help="how many of the world's objects to learn")
@@ -96,13 +97,15 @@ def main() -> None:
     torch.manual_seed(args.seed)
     data, (text, tokenizer) = ensure(args.data, args.scenes, "frames", args.objects, 10), load_text()
     net = UNet(MiniConfig()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(net.parameters(), args.lr, weight_decay=0.01)
+    if args.init:
+        net.load_state_dict(torch.load(args.init, map_location="cpu", weights_only=True)["ema"])
+    optimizer = torch.optim.AdamW(net.parameters(), args.lr, betas=(0.9, 0.99), weight_decay=0.01)
     run = Run(args.out, net, optimizer, Schedule(args.steps, args.lr, decay=args.decay), main=accelerator.is_main_process)
     if args.resume:
         run.resume()
     model, optimizer = accelerator.prepare(net, optimizer)
     if args.compile:
-        model = torch.compile(net)
+        model = torch.compile(model)
     bars = alphas_bar()
     while run.running:
         rng = run.rng(args.seed)

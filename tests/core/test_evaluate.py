@@ -7,8 +7,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from training.evaluate import best, evaluate_clips, evaluate_images, flicker
+from training.evaluate import best, evaluate_clips, evaluate_images, flicker, speed_error
 from training.judges import Judges, Verdict, new_judges, shrink_clip
+from training.kinematics import Track
 from training.world import BACKGROUNDS, MOTIONS, OBJECT_NAMES, STYLES, Scene, Thing, render
 
 TRAINED = OBJECT_NAMES[:64]
@@ -138,3 +139,17 @@ def test_the_shipped_judges_still_see_what_they_were_scored_on():
     seen = judges.look(frames).object.argmax(1)
     right = sum(judges.objects[int(found)] == scene.things[0].object for found, scene in zip(seen, scenes, strict=True))
     assert right >= 0.9 * len(scenes)
+
+
+def test_the_speed_a_caption_tells_is_held_against_the_path():
+    class Follower(Oracle):
+        def follow(self, frames):
+            clip = render(self.scenes[int(frames[0, 0, 0, 0])], size=64)
+            return Track(clip.centre / 64, clip.mask.mean((1, 2)))
+
+    told = [scene("dog", motion="left", named="motion"), scene("dog", motion="right", named="motion")]
+    judges = Follower(told)
+    clips = [pictures([0] * 80), pictures([0] * 80)]
+    assert speed_error(clips[:1], told[:1], judges) < 0.05
+    assert speed_error(clips[1:], told[1:], judges) > 1.5
+    assert speed_error(clips[:1], [scene("dog", motion="left")], judges) is None
