@@ -8,7 +8,7 @@ from .host import files
 from .host.apply import apply_skeleton
 from .host.shelf import Shelf
 
-TRAINED = "from the weights"
+TRAINED, OWN = "from the weights", "of the model"
 
 
 class STUNetApply(io.ComfyNode):
@@ -49,6 +49,10 @@ class STUNetApply(io.ComfyNode):
                                        "the time strides: window sees them in overlapping windows that fade into one "
                                        "another, interpolate stretches what the module knows, which slows motion down. "
                                        "Elsewhere, and with STUNet's own weights, it has no effect."),
+                io.Combo.Input("noise_schedule", options=[TRAINED, OWN], default=TRAINED,
+                               tooltip="AnimateDiff's motion modules were trained on other noise schedules than SD1.5 and SDXL, "
+                                       "and give smeared or hardly moving clips without. from the weights: the model "
+                                       "samples on theirs; of the model: it keeps its own."),
                 io.Mask.Input("strength_mask", optional=True,
                               tooltip="Scales the strength per place and frame, 0 (none) to 1 (all of it). One mask for "
                                       "the whole clip, or one for each frame."),
@@ -66,8 +70,8 @@ class STUNetApply(io.ComfyNode):
 
     @classmethod
     def execute(cls, model, weights: str, strength: float, loop: bool, time_strides: str = TRAINED,
-                positions: str = POSITIONS[0], strength_mask=None) -> io.NodeOutput:
+                positions: str = POSITIONS[0], noise_schedule: str = TRAINED, strength_mask=None) -> io.NodeOutput:
         where = None if strength_mask is None else strength_mask.reshape(-1, *strength_mask.shape[-2:])
         return io.NodeOutput(apply_skeleton(
             cls.shelf, model, files.find(weights), loop=loop, strength=strength, positions=positions, where=where,
-            time_strides=None if time_strides == TRAINED else time_strides))
+            time_strides=None if time_strides == TRAINED else time_strides, own_schedule=noise_schedule == OWN))

@@ -35,6 +35,9 @@ NOT_ALONE = {  # more than temporal layers: a key that tells, and what it is
 }
 TABLES = {"AnimateLCM": 64, "diffusers": 32}  # lengths, where the file has none
 UNETS = {3: "SDXL", 4: "SD1.5"}  # by number of levels
+BETAS = {  # the noise schedules they were trained on, where it is not the image model's (guoyww/AnimateDiff, configs/)
+    "SD1.5": ("linear", 0.00085, 0.012), "SDXL (AnimateDiff-SDXL)": ("scaled_linear", 0.00085, 0.020),
+}
 
 
 @dataclass(frozen=True)
@@ -121,13 +124,14 @@ def describe(found: Mapping[Place, Mapping[str, Tensor]], layout: str, positions
     blocks = tuple(BlockSpec(place.position(per_block), part["norm.weight"].shape[0], "motion")
                    for place, part in found.items())
     first = next(iter(found.values()))
+    name = name_of(layout, levels, bool(sides["mid"]), positions)
     motion = MotionConfig(
-        positions=positions, norm="clip" if layout == "diffusers" else "frame",
+        betas=BETAS.get(name, BETAS.get(name.split(" ")[0])), positions=positions, norm="clip" if layout == "diffusers" else "frame",
         layers=1 + max(int(name.split(".")[1]) for name in first if name.startswith("transformer_blocks.")),
         attentions=sum(name.startswith("transformer_blocks.0.norms.") and name.endswith(".weight") for name in first))
     return SkeletonConfig(
         blocks=blocks, ratios=(1,) * (levels - 1), down_channels=tuple(down[:-1]), up_channels=tuple(down[1:]),
-        emb_channels=4 * down[0], motion=motion, model=name_of(layout, levels, bool(sides["mid"]), positions))
+        emb_channels=4 * down[0], motion=motion, model=name)
 
 
 def name_of(layout: str, levels: int, middle: bool, positions: int) -> str:

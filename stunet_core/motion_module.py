@@ -18,6 +18,7 @@ from .blocks import TemporalBlock, Time
 from .table_windows import windows
 
 NORMS = ("frame", "clip")
+BETAS = ("linear", "scaled_linear")
 POSITIONS = ("window", "interpolate")
 OVERLAP = 0.25  # of a window, shared with the next one
 
@@ -27,7 +28,8 @@ class MotionConfig:
     """What all motion modules of one file have in common.
 
     `positions` is the length of the tables, in frames. `norm` says over what the group norm's statistics run: each
-    `frame`, as the modules were trained and published, or the whole `clip`, as diffusers computes them.
+    `frame`, as the modules were trained and published, or the whole `clip`, as diffusers computes them. `betas` is the
+    noise schedule of their training: (one of BETAS, first, last); None: that of the image model.
     """
 
     positions: int = 32
@@ -35,8 +37,13 @@ class MotionConfig:
     layers: int = 1
     attentions: int = 2
     norm: str = "frame"
+    betas: tuple[str, float, float] | None = None
 
     def __post_init__(self) -> None:
+        if self.betas is not None:
+            object.__setattr__(self, "betas", tuple(self.betas))  # JSON gives lists
+            if self.betas[0] not in BETAS:
+                raise ValueError(f"betas {self.betas} of a motion module: the first must be one of {', '.join(BETAS)}")
         if self.norm not in NORMS:
             raise ValueError(f"norm {self.norm!r} of a motion module: use one of {', '.join(NORMS)}")
         if min(self.positions, self.heads, self.layers, self.attentions) < 1:

@@ -22,6 +22,7 @@ from ...stunet_core.spacetime import Clip, walk
 from ...stunet_core.weights import load_skeleton
 from .mask_input import tell
 from .say import say
+from .schedule import use_schedule
 from .shelf import Shelf
 from .spatial import ComfyHost, conditionings, embed
 
@@ -39,11 +40,14 @@ class WholePatcher(ModelPatcher):
 
 
 def apply_skeleton(shelf: Shelf, model: ModelPatcher, path: Path, *, loop: bool = False, strength: float = 1.0,
-                   time_strides: str | None = None, positions: str = "window", where: Tensor | None = None) -> ModelPatcher:
+                   time_strides: str | None = None, positions: str = "window", where: Tensor | None = None,
+                   own_schedule: bool = False) -> ModelPatcher:
     """A clone of `model` that treats its batch as the frames of one clip, with the temporal layers at `path`.
 
     `time_strides` names one of `strides.PRESETS`, None: as the weights were trained. `positions` and `where` (f h w):
-    see `Clip`. Raises ValueError when the model is no U-Net, the file is no skeleton, or the two do not belong together.
+    see `Clip`. With `own_schedule` the model keeps its noise schedule where the weights were trained on another.
+
+    Raises ValueError when the model is no U-Net, the file is no skeleton, or the two do not belong together.
     """
     net = unet(model)
     layout, name = read_layout(net), architecture(model)
@@ -60,6 +64,8 @@ def apply_skeleton(shelf: Shelf, model: ModelPatcher, path: Path, *, loop: bool 
             "mean other things, expect little sensible motion")
     out = model.clone()
     out.set_additional_models(KEY, [patcher.clone()])
+    motion = patcher.model.config.motion
+    use_schedule(out, None if motion is None or own_schedule else motion.betas)
     for kind in (WrappersMP.DIFFUSION_MODEL, WrappersMP.PREPARE_SAMPLING):
         out.remove_wrappers_with_key(kind, KEY)  # applied twice, the last one counts
     for kind, wrapper in ((WrappersMP.DIFFUSION_MODEL, SpaceTime(model.model, patcher.model, clip)),

@@ -64,9 +64,9 @@ def forward(model: Any, frames: int = FRAMES, conds: int = 1) -> torch.Tensor:
 def test_every_u_net_becomes_a_clip_model(graph: Any, modules: Path, family: str, channels: int, weights: str) -> None:
     """Through core's KSampler; one frame is the image model itself, several hear of one another."""
     model = nets.model(family, channels)
-    clip = graph.apply(model, weights, time_strides="lumiere")
+    clip = graph.apply(model, weights, time_strides="lumiere", noise_schedule="of the model")
     assert torch.equal(sample(graph, clip, frames=1), sample(graph, model, frames=1))
-    moving, still = sample(graph, clip), sample(graph, graph.apply(model, weights, strength=0.0))
+    moving, still = sample(graph, clip), sample(graph, graph.apply(model, weights, strength=0.0, noise_schedule="of the model"))
     assert moving.shape == (FRAMES, 4, 8, 8)
     assert moving.isfinite().all()
     assert (moving - still).abs().max() > 1e-3
@@ -147,3 +147,22 @@ def test_motion_modules_are_listed_and_looked_for_in_both_folders(graph: Any, mo
     assert all(part in answer for part in ("nowhere.ckpt", str(modules), str(graph.weights)))
     with pytest.raises(ValueError, match="time_strides: 'fast' is none of lumiere, gentle, none"):
         graph.apply(nets.model("SD15"), "v2.safetensors", time_strides="fast")
+
+
+def test_the_model_samples_on_the_schedule_of_the_module_s_training(graph: Any, modules: Path) -> None:
+    """Betas from 0.00085 to 0.012 in even steps; the weights applied last count, and the model itself stays as it is."""
+    def sigmas(model: Any) -> torch.Tensor:
+        return model.get_model_object("model_sampling").sigmas
+
+    model = nets.model("SD15")
+    own = sigmas(model).clone()
+    kept = (1 - torch.linspace(0.00085, 0.012, 1000).double()).cumprod(0)
+    applied = graph.apply(model, "v2.safetensors")
+    assert torch.allclose(sigmas(applied), ((1 - kept) / kept).sqrt().float(), rtol=1e-3)
+    assert type(applied.get_model_object("model_sampling")) is type(model.get_model_object("model_sampling"))
+    for again in (graph.apply(model, "v2.safetensors", noise_schedule="of the model"),
+                  graph.apply(applied, "v2.safetensors", noise_schedule="of the model"), model):
+        assert torch.equal(sigmas(again), own)
+    assert torch.equal(sigmas(graph.apply(applied, "v2.safetensors")), sigmas(applied))
+    hotshot = nets.model("SDXL")
+    assert torch.equal(sigmas(graph.apply(hotshot, "hotshot.safetensors")), sigmas(hotshot))
