@@ -38,10 +38,14 @@ def prepare_base(base: Path, settings: Mapping[str, object] | None = None) -> No
     """Make `base` a ComfyUI base directory whose only custom node is this pack.
 
     An existing ComfyUI is used with a base directory of ours, so that nothing is written into the user's folder.
+    What the templates load is put into its input folder; a file that is there already stays.
     `settings` become the frontend's settings (`user/default/comfy.settings.json`).
     """
     for folder in ("custom_nodes", "user/default", "input", "output", "models"):
         (base / folder).mkdir(parents=True, exist_ok=True)
+    for picture in sorted((ROOT / "workflows" / "input").glob("*")):
+        if not (base / "input" / picture.name).exists():
+            shutil.copyfile(picture, base / "input" / picture.name)
     link_pack(base / "custom_nodes" / PACK_NAME)
     if settings is not None:
         (base / "user/default/comfy.settings.json").write_text(json.dumps(settings), encoding="utf-8")

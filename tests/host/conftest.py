@@ -21,17 +21,30 @@ def api_form(name: str) -> Workflow:
     return nodes
 
 
+def watched(nodes: Workflow) -> Workflow:
+    """`nodes`, and PNGs of the pixels around its Composite: "made", "original" and "mask" go in, "done" comes out."""
+    saved: dict[str, list] = {}
+    for name, node in nodes.items():
+        if node["class_type"] == "STUNetComposite":
+            given = node["inputs"]
+            nodes = nodes | {"white": {"class_type": "MaskToImage", "inputs": {"mask": given["mask"]}}}
+            saved = {"made": given["frames"], "original": given["original"], "mask": ["white", 0], "done": [name, 0]}
+    return nodes | {name: {"class_type": "SaveImage", "inputs": {"images": images, "filename_prefix": f"watched/{name}"}}
+                    for name, images in saved.items()}
+
+
 @pytest.fixture(scope="session")
 def finished(comfyui: Server) -> Callable[[str], Run]:
     """`finished("text_to_video")` is the run of that workflow, made the first time it is asked for.
 
-    Pictures that a workflow loads lie beside it in `workflows/input/` and are uploaded before.
+    Pictures that a workflow loads lie beside it in `workflows/input/` and are uploaded before. What goes into and comes
+    out of its Composite is saved besides, as PNGs: see `watched`.
     """
 
     @cache
     def run(name: str) -> Run:
         for picture in sorted((WORKFLOWS / "input").glob("*")):
             comfyui.client.upload(picture.name, picture.read_bytes())
-        return comfyui.client.submit(api_form(name))
+        return comfyui.client.submit(watched(api_form(name)))
 
     return run

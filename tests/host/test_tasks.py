@@ -1,0 +1,119 @@
+"""The task templates with the bundled weights: what was given is there, exactly, and the rest fits it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from launch.client import Client, Run
+from tests.host.video import decode, pictures
+
+# frames, height, width of what each saves
+SIZES = {"image_to_video": (80, 128, 128), "cinemagraph": (64, 128, 128), "inpaint": (48, 128, 128),
+         "outpaint": (48, 128, 192), "extend": (96, 128, 128), "video_to_video": (48, 128, 128)}
+COMPOSITED = [name for name in SIZES if name != "video_to_video"]
+JOINT = 4.0  # times the median step; the first weights reach 2.7, better ones are to reach 1.5
+SOURCE = Path(__file__).resolve().parents[2] / "workflows" / "input" / "stunet_fox.mp4"
+
+Finished = Callable[[str], Run]
+
+
+def video(finished: Finished, client: Client, name: str) -> np.ndarray:
+    (file,) = [file for file in finished(name).files() if file.filename.endswith(".mp4")]
+    saved = decode(client.download(file))
+    assert saved.fps == 16
+    return saved.frames.astype(np.float32)
+
+
+def watched(finished: Finished, client: Client, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What went into Composite and came out: made, original, given (bool F H W), done; exact pixels."""
+    made, original, mask, done = (pictures(client, finished(name), node) for node in ("made", "original", "mask", "done"))
+    return made.astype(np.float32), original.astype(np.float32), mask[..., 0] == 0, done.astype(np.float32)
+
+
+def change(frames: np.ndarray) -> np.ndarray:
+    """Mean absolute difference of adjacent frames, in grey levels: F - 1 numbers."""
+    return np.abs(np.diff(frames, axis=0)).mean(axis=(1, 2, 3))
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_it_has_the_frames_it_should_have_and_none_is_blank(name: str, finished: Finished, client: Client) -> None:
+    frames = video(finished, client, name)
+    assert frames.shape == (*SIZES[name], 3)
+    assert frames.std(axis=(1, 2)).mean(axis=-1).min() > 5
+
+
+@pytest.mark.parametrize("name", COMPOSITED)
+def test_every_given_pixel_is_exact_and_all_others_are_made(name: str, finished: Finished, client: Client) -> None:
+    made, original, given, done = watched(finished, client, name)
+    assert np.array_equal(done[given], original[given])
+    assert 0.1 < given.mean() < 0.95 or name == "image_to_video"
+    assert np.abs(done[~given] - original[~given]).mean() > 1
+    # What the model itself made of given pixels: they went through the VAE, and were not painted over.
+    whole = given.all(axis=(1, 2))
+    if whole.any():
+        error = np.mean((made[whole] - original[whole]) ** 2)
+        assert 10 * np.log10(255**2 / error) > 22, "PSNR, dB"
+
+
+def test_image_to_video_moves_away_from_its_image(finished: Finished, client: Client) -> None:
+    _, original, given, done = watched(finished, client, "image_to_video")
+    assert given[0].all()
+    assert not given[1:].any()
+    assert np.array_equal(done[0], original[0])
+    assert np.abs(done[-1] - done[0]).mean() > 2
+
+
+def test_a_cinemagraph_is_still_outside_its_region_and_repeats_without_a_jump(finished: Finished, client: Client) -> None:
+    _, original, given, done = watched(finished, client, "cinemagraph")
+    still = given.all(axis=0)
+    assert still.mean() > 0.1
+    assert not np.diff(done, axis=0)[:, still].any()
+    assert np.diff(done, axis=0)[:, ~still].any(axis=(1, 2)).all()
+    assert np.array_equal(done[0], original[0])
+    assert np.abs(done[-1] - done[0]).mean() <= 1.2 * np.median(change(done))
+
+
+def test_extending_goes_on_without_a_jump(finished: Finished, client: Client) -> None:
+    """The joint, and that the source plays before it."""
+    frames = video(finished, client, "extend")
+    steps = change(frames)
+    assert steps[47] <= JOINT * np.median(steps), "from the last frame that was given to the first that was made"
+    source = decode(SOURCE.read_bytes()).frames
+    assert np.abs(frames[:48] - source).mean() < 6, "the video's compression alone"
+
+
+def test_outpainting_and_inpainting_fit_what_surrounds_them(finished: Finished, client: Client) -> None:
+    """The clip's background is one blue; what is made next to it is as blue, or the seam would show."""
+    for name in ("outpaint", "inpaint"):
+        _, original, given, done = watched(finished, client, name)
+        blue = np.median(original[given], axis=0)
+        seam = beside(given)
+        assert np.abs(np.median(done[seam], axis=0) - blue).max() < 12, name
+
+
+def beside(given: np.ndarray) -> np.ndarray:
+    """bool F H W: pixels that are made, with a given one above, below, left or right of them."""
+    near = np.zeros_like(given)
+    for axis in (1, 2):
+        for step in (-1, 1):
+            near |= np.roll(given, step, axis)
+    return near & ~given
+
+
+def test_video_to_video_keeps_the_motion_and_makes_other_pixels(finished: Finished, client: Client) -> None:
+    """What moves is where it was in the source, frame by frame, and no longer looks the same."""
+    frames, source = video(finished, client, "video_to_video"), decode(SOURCE.read_bytes()).frames.astype(np.float32)
+    assert np.abs(frames - source).mean() > 2
+    tracks = [track(clip) for clip in (frames, source)]
+    assert np.corrcoef(tracks[0], tracks[1])[0, 1] > 0.9
+
+
+def track(frames: np.ndarray) -> np.ndarray:
+    """The horizontal centre of what is not background, per frame: pixels, F."""
+    background = np.median(frames[:, :8].reshape(-1, 3), axis=0)
+    weight = np.clip(np.abs(frames - background).sum(axis=-1) - 60, 0, None)  # F H W
+    return (weight * np.arange(frames.shape[2])).sum(axis=(1, 2)) / weight.sum(axis=(1, 2)).clip(min=1)
