@@ -39,17 +39,18 @@ class STUNetApply(io.ComfyNode):
                                  tooltip="Time is a circle: the last frame leads back to the first. The number of "
                                          "frames must then be a multiple of the weights' time stride (4 for the mini "
                                          "model)."),
-                io.Combo.Input("time_strides", options=[TRAINED, *PRESETS], default=TRAINED,
+                # Added later, so optional: workflows in the API form that do not name them still run.
+                io.Combo.Input("time_strides", options=[TRAINED, *PRESETS], default=TRAINED, optional=True,
                                tooltip="How many frames share one at each level of the U-Net, from fine to coarse. "
                                        "lumiere: 1, 2, 4, 8, fastest and for long clips; gentle: 1, 2, 2, 2; none: 1 "
                                        "everywhere, as motion modules were trained. A clip whose length is no multiple "
                                        "of the last is padded."),
-                io.Combo.Input("positions", options=list(POSITIONS), default=POSITIONS[0],
+                io.Combo.Input("positions", options=list(POSITIONS), default=POSITIONS[0], optional=True,
                                tooltip="Motion modules know 24 to 64 frames. Where a level of the U-Net has more, after "
                                        "the time strides: window sees them in overlapping windows that fade into one "
                                        "another, interpolate stretches what the module knows, which slows motion down. "
                                        "Elsewhere, and with STUNet's own weights, it has no effect."),
-                io.Combo.Input("noise_schedule", options=[TRAINED, OWN], default=TRAINED,
+                io.Combo.Input("noise_schedule", options=[TRAINED, OWN], default=TRAINED, optional=True,
                                tooltip="AnimateDiff's motion modules were trained on other noise schedules than SD1.5 and SDXL, "
                                        "and give smeared or hardly moving clips without. from the weights: the model "
                                        "samples on theirs; of the model: it keeps its own."),
