@@ -15,9 +15,10 @@ from stunet_core.mini.text import TextEncoder
 from stunet_core.mini.tokenizer import Tokenizer
 
 from .data import FRAMES, SIZE, first_objects, to_tensor
-from .world import Clip, Scene, caption, render, sample_scene, vocabulary
+from .world import MOTIONS, Clip, Scene, caption, render, sample_scene, vocabulary
 
 WORDINGS = 4  # captions per scene
+FRAME_MOTIONS = (*MOTIONS, *("still",) * 7)  # of single frames: a pose that the caption tells teaches a silhouette soonest
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def build(path: Path, count: int, kind: str, objects: tuple[str, ...], seed: int
     z, ids, things = [], [], []
     for start in range(0, count, group):
         rng = np.random.default_rng([seed, start])
-        scenes = [sample_scene(rng, objects) for _ in range(group)]
+        scenes = [sample_scene(rng, objects, motions=FRAME_MOTIONS if kind == "frames" else MOTIONS) for _ in range(group)]
         drawn = [draw(scene, rng) for scene in scenes]
         frames = np.stack([d.frames for d in drawn])  # n f h w 3
         things += [torch.from_numpy(cells(d.masks)) for d in drawn]

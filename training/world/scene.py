@@ -34,7 +34,7 @@ CLASH = 0.45  # a thing of which this share has the background's colour cannot b
 class Thing:
     """One object of a scene.
 
-    `size` is its longer side as a fraction of the frame (0.05..1.5; sampled 0.35..0.80), `x`, `y` its centre at the
+    `size` is its longer side as a fraction of the frame (0.05..1.5; sampled 0.35..0.70), `x`, `y` its centre at the
     clip's middle as fractions of the frame, `speed` a factor (0.25..2; 1 is normal), `phase` in radians, where a
     periodic motion stands at the middle.
     """
@@ -132,8 +132,10 @@ def sample_scene(
     local: float = 0.05,
     held_out: bool = False,
     styles: Sequence[str] = STYLES,
+    motions: Sequence[str] = MOTIONS,
 ) -> Scene:
-    """Draw a scene. `two` and `local` are the shares of scenes with two things and with a part that moves in place.
+    """Draw a scene. `two` and `local` are the shares of scenes with two things and with a part that moves in place;
+    `motions` those that a single thing may have, one named twice being twice as likely.
 
     Held-out combinations (`is_held_out`) never come with `held_out=False`, and always with `held_out=True`. The scene
     depends only on the generator's state and the arguments. ValueError for an unknown object or style, or shares
@@ -157,7 +159,7 @@ def sample_scene(
         elif pair:
             things = sample_pair(rng, names, style)
         else:
-            things = (sample_thing(rng, names[0], style, str(rng.choice(MOTIONS))),)
+            things = (sample_thing(rng, names[0], style, str(rng.choice(motions))),)
         scene = Scene(things, background, int(rng.integers(2**31)), part, sample_named(rng, things, part))
         if is_held_out(scene) == held_out:
             return scene
@@ -192,7 +194,7 @@ def sample_thing(
     fifth of its size in every fourth scene).
     """
     speed = sample_speed(rng, motion) if speed is None else speed
-    size = float(np.clip(rng.normal(0.66, 0.08), 0.45, 0.80)) if size is None else size
+    size = float(np.clip(rng.normal(0.66, 0.012), 0.62, 0.70)) if size is None else size
     phase = float(rng.uniform(0, 2 * math.pi))
     overhang = 0.2 if rng.random() < 0.25 else 0.05
     thing = Thing(name, style, size, 0.5, 0.5, motion, speed, phase)
@@ -202,7 +204,7 @@ def sample_thing(
             break
         thing = replace(thing, size=max(0.35, thing.size * 0.94))
     x, y = (
-        float(np.clip(rng.normal(0.5, 0.06), *sorted((0.5 - a, 1.5 - b)))) if b - a <= 1.0 else 1.0 - (a + b) / 2
+        float(np.clip(rng.normal(0.5, 0.008), *sorted((0.5 - a, 1.5 - b)))) if b - a <= 1.0 else 1.0 - (a + b) / 2
         for a, b in zip(low, high, strict=True)
     )
     return replace(thing, x=x, y=y)
