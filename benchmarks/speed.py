@@ -1,7 +1,7 @@
 """What a clip costs: one pass with time strides, against windows and against frames without motion.
 
     python run.py bench speed                              # an SD1.5-size U-Net, 80 frames at 256x256: hours on a CPU
-    python run.py bench speed --frames 16 --tiny           # a small net, to see that it runs: a minute
+    python run.py bench speed --frames 20 --size 64 --tiny # a small net, to see that it runs: a minute
     python run.py bench speed --counted                    # only the floating-point operations, without computing them
 
 One denoising step with guidance (two conditionings), random weights of SD1.5's size and motion modules of 32 positions, in
@@ -180,8 +180,11 @@ def main() -> None:
     figures["windows_flops"] = flops["windows"] / flops["single"]
     if not args.counted:
         subject, rate = Subject(config, args.frames, size, args.device, dtype), multiply_rate(args.device, dtype)
+        costs = {}
+        for name, run in subject.ways().items():
+            costs[name] = measure(run, args.device)
+            print(f"{name}: {costs[name].seconds:.2f} s", flush=True)
         figures["overhead"] = overhead(subject, args.device)
-        costs = {name: measure(run, args.device) for name, run in subject.ways().items()}
         window = measure(lambda: subject.clip(subject.x[:CHUNK], "none"), args.device)
         for name, cost in costs.items():
             figures |= {f"{name}_{what}": value for what, value in asdict(cost).items()}
