@@ -2,7 +2,8 @@
 
 from itertools import pairwise
 
-PRESETS = {  # frames of the clip that share one frame at level 0, 1, ...; the last one holds for all coarser levels
+# Frames of the clip that share one frame at level 0, 1, ...; the last one holds for all coarser levels.
+PRESETS: dict[str, tuple[int, ...]] = {
     "lumiere": (1, 2, 4, 8),
     "gentle": (1, 2, 2, 2),
     "none": (1, 1, 1, 1),

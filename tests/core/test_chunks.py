@@ -15,7 +15,8 @@ class Device:
     """Adds one to frames; has room for so many at once."""
 
     def __init__(self, room: int):
-        self.room, self.sizes = room, []
+        self.room = room
+        self.sizes: list[int] = []
 
     def __call__(self, h: Tensor, rows: Tensor) -> Tensor:
         self.sizes.append(len(h))

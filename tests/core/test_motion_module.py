@@ -13,6 +13,7 @@ from torch import Tensor
 
 from stunet_core import strides
 from stunet_core.blocks import Time
+from stunet_core.chunks import OUT_OF_MEMORY
 from stunet_core.layout import Layout, read_layout
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.unet import UNet
@@ -62,7 +63,10 @@ def test_every_layout_is_recognised_and_nothing_is_left_over(tmp_path, layout, c
     save_file(published(made, layout=layout), tmp_path / "module.safetensors")
     read = load_skeleton(tmp_path / "module.safetensors")
     assert read.config.model == name
+    assert read.config.motion is not None
     assert read.config.motion.positions == positions
+    assert read.config.motion.betas == (("linear", 0.00085, 0.012) if channels == SD15 else
+                                        ("scaled_linear", 0.00085, 0.020) if layout == "AnimateDiff" else None)
     assert (read.config.motion.norm == "clip") == (layout == "diffusers")
     assert read.config.total_stride == 1
     assert {b.position for b in read.config.blocks} == {b.position for b in made.config.blocks}
@@ -173,6 +177,22 @@ def test_a_loop_turned_by_half_is_the_same_loop(net, motion):
         assert ((straight.roll(4, 0) - turned).abs().max() < 1e-4) == loop
 
 
+def test_out_of_memory_along_time_takes_fewer_rows_of_the_picture(net, motion, monkeypatch):
+    x, t, context, y = inputs(1, 8)
+    whole = forward_clip(net, motion, x, t, context, y, Clip(1, 8))
+    mix, heights = MotionBlock.mix, []
+
+    def short_of_memory(self, h: Tensor, time: Time) -> Tensor:
+        heights.append(h.shape[2])
+        if h.shape[2] > 2:
+            raise OUT_OF_MEMORY("CUDA out of memory")
+        return mix(self, h, time)
+
+    monkeypatch.setattr(MotionBlock, "mix", short_of_memory)
+    assert torch.allclose(forward_clip(net, motion, x, t, context, y, Clip(1, 8)), whole, atol=1e-5)
+    assert heights[:6] == [8, 4, 2, 2, 2, 2]
+
+
 # --- positions beyond the table ---
 
 
@@ -281,10 +301,13 @@ def test_a_mask_acts_on_its_frame_and_place():
     net_skeleton = skeleton(CHANNELS, per_block=1)
     walk = Walk(net_skeleton, Clip(2, 4, ratios=(2, 1), where=where, strength=0.6), None, torch.zeros(0))  # type: ignore[arg-type]
     fine = walk.scale(torch.zeros(8, 32, 8, 8))
+    assert isinstance(fine, Tensor)
     assert fine.shape == (8, 1, 8, 8)
     assert torch.allclose(fine.unflatten(0, (2, 4))[:, :, 0], 0.6 * where.expand(2, -1, -1, -1))
     walk.level, walk.stride = 1, 2
-    coarse = walk.scale(torch.zeros(4, 64, 4, 4)).unflatten(0, (2, 2))
+    coarse = walk.scale(torch.zeros(4, 64, 4, 4))
+    assert isinstance(coarse, Tensor)
+    coarse = coarse.unflatten(0, (2, 2))
     assert torch.allclose(coarse[:, 1, 0, :, :2], torch.tensor(0.3)) and coarse[:, 0].abs().max() == 0
 
 

@@ -65,7 +65,7 @@ def motion_file(model: Any, published: bool) -> dict[str, Tensor]:
     tensors = {key: t.contiguous() for key, t in model.state_dict().items() if "motion_modules" in key}
     if not published:
         return tensors
-    out = {}
+    out: dict[str, Tensor] = {}
     for key, tensor in tensors.items():
         key = re.sub(r"(motion_modules\.\d+)\.", r"\1.temporal_transformer.", key)
         for ours, theirs in DIFFUSERS:
