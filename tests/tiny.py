@@ -20,7 +20,7 @@ from stunet_core.skeleton import Skeleton, lumiere
 from stunet_core.weights import save_skeleton
 
 M = TypeVar("M", bound=nn.Module)
-CONFIG = MiniConfig(model_channels=32, channel_mult=(1, 2, 2), head_channels=16, context_dim=32, pooled_dim=32)
+CONFIG = MiniConfig(model_channels=32, channel_mult=(1, 2, 2), head_channels=16, context_dim=32, pooled_dim=32, scale_shift=True)
 WORDS = ("a", "3d", "style", "rocket", "flying", "up", "on", "purple", "background")
 RGB = [[0.3, 0.2, 0.1], [0.1, 0.3, 0.2], [0.2, 0.1, 0.3], [-0.1, -0.2, -0.3], [0.0, 0.1, 0.0]]
 

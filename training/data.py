@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stunet_core.mini.config import MiniConfig
 from stunet_core.mini.tokenizer import Tokenizer
 
 from .world import BACKGROUNDS, MOTIONS, OBJECT_NAMES, PACES, STYLES, Scene, caption, labels, render, sample_scene
@@ -13,6 +14,7 @@ from .world import BACKGROUNDS, MOTIONS, OBJECT_NAMES, PACES, STYLES, Scene, cap
 ATTRIBUTES = ("object", "style", "background", "motion", "pace", "second", "second_motion")
 NAMED_AS = {"pace": "speed", "second": "object", "second_motion": "motion"}  # what `scene.named` calls them
 FRAMES, SIZE = 80, 128
+MODEL = MiniConfig(scale_shift=True)  # what the trainers train
 
 
 def first_objects(count: int) -> tuple[str, ...]:

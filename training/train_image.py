@@ -16,13 +16,13 @@ from accelerate import Accelerator
 from einops import rearrange
 from torch import Tensor
 
-from stunet_core.mini.config import MiniConfig
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar, velocity
 from stunet_core.mini.text import TextEncoder
 from stunet_core.mini.tokenizer import Tokenizer
 from stunet_core.mini.unet import UNet
 
 from .conditions import IMAGE_TASKS, keep_batch, model_input
+from .data import MODEL
 from .latents import WORDINGS, Latents, ensure, load_autoencoder, load_text
 from .run_state import Run, Schedule
 from .sampling import guided, sample
@@ -34,6 +34,14 @@ SHEET_PROMPTS = ("a 3d style rocket on a purple background", "a flat apple on a 
                  "a line art panda on a pink background", "a cartoon car on a yellow background",
                  "a 3d dog over the water", "a cartoon penguin on the grass", "a flat guitar in the night sky",
                  "a 3d tulip on a white background")
+
+
+def init(net: UNet, weights: dict[str, Tensor]) -> None:
+    """Take over all `weights` whose shapes fit (not the embedding layers of a net without `scale_shift`)."""
+    own = net.state_dict()
+    fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
+    net.load_state_dict({**own, **fitting})
+    print(f"--init: {len(fitting)} of {len(own)} tensors taken over")
 
 
 @dataclass(frozen=True)
@@ -96,9 +104,10 @@ def main() -> None:
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="bf16")
     torch.manual_seed(args.seed)
     data, (text, tokenizer) = ensure(args.data, args.scenes, "frames", args.objects, 10), load_text()
-    net = UNet(MiniConfig()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    layout = torch.channels_last if args.compile else torch.contiguous_format  # torch's own group norm is slow in channels_last
+    net = UNet(MODEL).to(memory_format=layout)  # type: ignore[call-overload]
     if args.init:
-        net.load_state_dict(torch.load(args.init, map_location="cpu", weights_only=True)["ema"])
+        init(net, torch.load(args.init, map_location="cpu", weights_only=True)["ema"])
     optimizer = torch.optim.AdamW(net.parameters(), args.lr, betas=(0.9, 0.99), weight_decay=0.01)
     run = Run(args.out, net, optimizer, Schedule(args.steps, args.lr, decay=args.decay), main=accelerator.is_main_process)
     if args.resume:
@@ -117,7 +126,7 @@ def main() -> None:
         bar = bars[t][:, None, None, None]
         noise = torch.from_numpy(rng.standard_normal(z.shape, dtype=np.float32))
         keep = keep_batch(rng, IMAGE_TASKS, args.batch, 1, *z.shape[-2:], things=batch.things, wordless=batch.wordless)
-        x = model_input(add_noise(z, noise, bar), z, keep).to(memory_format=torch.channels_last)
+        x = model_input(add_noise(z, noise, bar), z, keep).to(memory_format=layout)
         with accelerator.autocast():
             output = model(x, t, context, y)
         weight = weight_on_things(batch.things, ON_THINGS if run.step < args.steps - args.decay else 1.0)

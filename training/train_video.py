@@ -13,7 +13,6 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from stunet_core.layout import read_layout
-from stunet_core.mini.config import MiniConfig
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar, velocity
 from stunet_core.mini.text import TextEncoder
@@ -23,6 +22,7 @@ from stunet_core.skeleton import Skeleton, lumiere
 from stunet_core.spacetime import Clip
 
 from .conditions import VIDEO_TASKS, keep_batch, model_input
+from .data import MODEL
 from .latents import ensure, load_autoencoder, load_text
 from .run_state import Run, Schedule
 from .sampling import sample
@@ -37,7 +37,7 @@ SHEET_PROMPTS = ("a flat apple moving left on a green background", "a 3d style r
 
 def load_unet(path: Path) -> UNet:
     """The frozen image model of stage 3 (its EMA)."""
-    net = UNet(MiniConfig())
+    net = UNet(MODEL)
     net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["ema"])
     return net.eval().requires_grad_(False)
 

@@ -109,7 +109,7 @@ def unet_config(config: MiniConfig) -> dict[str, Any]:
         "transformer_depth_output": [d for d in depth for _ in range(n + 1)],
         "transformer_depth_middle": 1, "context_dim": config.context_dim, "num_heads": -1,
         "num_head_channels": config.head_channels, "legacy": False,
-        "num_classes": "sequential", "adm_in_channels": config.pooled_dim,
+        "num_classes": "sequential", "adm_in_channels": config.pooled_dim, "use_scale_shift_norm": config.scale_shift,
     }
 
 

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, fields
 class MiniConfig:
     """Sizes of the embedded text encoder, autoencoder and spatial U-Net.
 
-    `levels` counts the U-Net's spatial resolutions; `attention` says at which of them text is attended to.
+    `levels` counts the U-Net's spatial resolutions; `attention` says at which of them text is attended to. With `scale_shift`
+    time and pooled text scale and shift each block's normalised features (Dhariwal & Nichol, 2105.05233, sec. 3.1) instead
+    of being added before the normalisation, which takes much of it away where a group has only two channels.
     """
 
     model_channels: int = 64
@@ -22,6 +24,7 @@ class MiniConfig:
     text_tokens: int = 32
     text_layers: int = 2
     text_heads: int = 4
+    scale_shift: bool = False
 
     def __post_init__(self) -> None:
         for name in ("channel_mult", "attention"):

@@ -43,11 +43,12 @@ class Upsample(nn.Module):
 
 
 class ResBlock(nn.Module):
-    def __init__(self, channels: int, emb_channels: int, out_channels: int):
+    def __init__(self, channels: int, emb_channels: int, out_channels: int, scale_shift: bool = False):
         super().__init__()
+        self.scale_shift = scale_shift
         self.in_layers = nn.Sequential(
             nn.GroupNorm(32, channels), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1))
-        self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(emb_channels, out_channels))
+        self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(emb_channels, out_channels * (2 if scale_shift else 1)))
         self.out_layers = nn.Sequential(
             nn.GroupNorm(32, out_channels), nn.SiLU(), nn.Dropout(0.0),
             nn.Conv2d(out_channels, out_channels, 3, padding=1))
@@ -56,8 +57,11 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
         h = self.in_layers(x)
-        h = h + self.emb_layers(emb)[:, :, None, None].to(h.dtype)
-        return self.skip_connection(x) + self.out_layers(h)
+        told = self.emb_layers(emb)[:, :, None, None].to(h.dtype)
+        if not self.scale_shift:
+            return self.skip_connection(x) + self.out_layers(h + told)
+        scale, shift = told.chunk(2, dim=1)
+        return self.skip_connection(x) + self.out_layers[1:](self.out_layers[0](h) * (1 + scale) + shift)
 
 
 class CrossAttention(nn.Module):
@@ -153,7 +157,7 @@ class UNet(nn.Module):
             nn.Sequential(nn.Linear(config.pooled_dim, emb), nn.SiLU(), nn.Linear(emb, emb)))
 
         def block(cin: int, cout: int, level: int) -> list[nn.Module]:
-            layers: list[nn.Module] = [ResBlock(cin, emb, cout)]
+            layers: list[nn.Module] = [ResBlock(cin, emb, cout, config.scale_shift)]
             if config.attention[level]:
                 layers.append(SpatialTransformer(cout, config.context_dim, config.head_channels))
             return layers
@@ -170,8 +174,8 @@ class UNet(nn.Module):
                 skips.append(ch)
 
         self.middle_block = nn.ModuleList([
-            ResBlock(ch, emb, ch), SpatialTransformer(ch, config.context_dim, config.head_channels),
-            ResBlock(ch, emb, ch)])
+            ResBlock(ch, emb, ch, config.scale_shift), SpatialTransformer(ch, config.context_dim, config.head_channels),
+            ResBlock(ch, emb, ch, config.scale_shift)])
 
         self.output_blocks = nn.ModuleList()
         for level, mult in reversed(list(enumerate(config.channel_mult))):
