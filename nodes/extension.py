@@ -5,8 +5,10 @@ from typing import Any
 from comfy_api.latest import ComfyExtension, io
 
 from .apply import STUNetApply
+from .blend_style import STUNetBlendStyle
 from .clip import STUNetEmptyClip
 from .composite import STUNetComposite
+from .fit_style import STUNetFitStyle
 from .from_clips import STUNetExtend, STUNetInpaint, STUNetOutpaint
 from .from_images import STUNetAnimateRegion, STUNetImageToVideo, STUNetKeyframes
 from .host import files
@@ -15,6 +17,7 @@ from .load_mini import STUNetLoadMini
 from .masks import STUNetMaskPath, STUNetTrackMask
 from .report import STUNetClipReport
 from .sampler import STUNetSampler
+from .style_reference import STUNetStyleReference
 
 
 class STUNetExtension(ComfyExtension):
@@ -30,7 +33,8 @@ class STUNetExtension(ComfyExtension):
         files.register_folders()  # ComfyUI 0.3.75 does not call on_load
         return [self.loader(STUNetLoadMini), self.loader(STUNetApply), STUNetEmptyClip, STUNetSampler,
                 STUNetImageToVideo, STUNetKeyframes, STUNetAnimateRegion, STUNetInpaint, STUNetOutpaint, STUNetExtend,
-                STUNetComposite, STUNetTrackMask, STUNetMaskPath, STUNetClipReport]
+                STUNetComposite, STUNetTrackMask, STUNetMaskPath, STUNetClipReport,
+                STUNetStyleReference, STUNetFitStyle, STUNetBlendStyle]
 
     def loader(self, node: type[io.ComfyNode]) -> Any:
         """`node` with this extension's shelf; a subclass, so that no state hangs on the module's own class."""
