@@ -29,6 +29,7 @@ from .sampling import guided, sample
 from .sheets import save_sheet
 
 NO_TEXT = 0.12   # share of empty captions, for guidance
+NOISY = 0.6      # below 1: more of the steps in which what the caption says is decided, fewer of those that only sharpen
 ON_THINGS = 3.0  # weight of a latent cell on a thing against one of background, until the learning rate falls
 SHEET_PROMPTS = ("a 3d style rocket on a purple background", "a flat apple on a green background",
                  "a line art panda on a pink background", "a cartoon car on a yellow background",
@@ -122,7 +123,7 @@ def main() -> None:
         z = batch.z[:, 0]
         with torch.no_grad():
             context, y = text(batch.ids)
-        t = torch.from_numpy(rng.integers(0, TIMESTEPS, args.batch))
+        t = torch.from_numpy((TIMESTEPS * rng.random(args.batch) ** NOISY).astype(np.int64))
         bar = bars[t][:, None, None, None]
         noise = torch.from_numpy(rng.standard_normal(z.shape, dtype=np.float32))
         keep = keep_batch(rng, IMAGE_TASKS, args.batch, 1, *z.shape[-2:], things=batch.things, wordless=batch.wordless)
