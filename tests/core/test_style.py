@@ -27,7 +27,7 @@ def test_every_frame_sees_the_reference_of_its_conditioning() -> None:
     assert one.k.shape == (10, 4, 8)
     assert torch.equal(one.k[0], k[1]) and torch.equal(one.k[4], k[1]) and torch.equal(one.k[5], k[4])
     frames = [random(10, 7, 8, seed=i) for i in range(3)]
-    seen = shared(*frames, one)
+    seen = shared(frames[0], frames[1], frames[2], one)
     assert [t.shape[1] for t in seen] == [7, 11, 11]
     assert torch.equal(seen[2], torch.cat([frames[2], one.v], dim=1))
 
