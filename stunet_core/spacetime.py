@@ -65,6 +65,14 @@ class Host(Protocol):
         """The same for an output block, before its skip connection is joined on."""
 
 
+def check_loop(clip: Clip, ratios: Sequence[int]) -> None:
+    """Raises ValueError when a loop's frames do not divide by the time strides: a circle cannot be padded."""
+    total = prod(ratios)
+    if clip.loop and clip.frames > 1 and clip.frames % total:
+        above = -(-clip.frames // total) * total
+        raise ValueError(f"loop: the clip has {clip.frames} frames; a loop needs a multiple of {total}, such as {above}")
+
+
 class Walk:
     """One forward pass: the state of time between blocks."""
 
@@ -77,9 +85,8 @@ class Walk:
         if clip.where is not None and clip.where.shape[0] not in (1, clip.frames):
             raise ValueError(f"strength_mask: it has {clip.where.shape[0]} frames, the clip {clip.frames}; give 1 for "
                              "all frames, or one for each")
+        check_loop(clip, self.ratios)
         total = prod(self.ratios)
-        if clip.loop and clip.frames % total:
-            raise ValueError(f"loop: the clip has {clip.frames} frames; a loop needs a multiple of {total}")
         self.padded = -(-clip.frames // total) * total
         self.level, self.stride = 0, 1
         self.scales: dict[tuple[int, ...], Tensor] = {}

@@ -18,7 +18,7 @@ from ...stunet_core import strides
 from ...stunet_core.chunks import Chunks
 from ...stunet_core.layout import read_layout
 from ...stunet_core.skeleton import Skeleton
-from ...stunet_core.spacetime import Clip, walk
+from ...stunet_core.spacetime import Clip, check_loop, walk
 from ...stunet_core.weights import load_skeleton
 from .mask_input import tell
 from .say import say
@@ -69,7 +69,8 @@ def apply_skeleton(shelf: Shelf, model: ModelPatcher, path: Path, *, loop: bool 
     for kind in (WrappersMP.DIFFUSION_MODEL, WrappersMP.PREPARE_SAMPLING):
         out.remove_wrappers_with_key(kind, KEY)  # applied twice, the last one counts
     for kind, wrapper in ((WrappersMP.DIFFUSION_MODEL, SpaceTime(model.model, patcher.model, clip)),
-                          (WrappersMP.PREPARE_SAMPLING, estimate_memory), (WrappersMP.PREPARE_SAMPLING, tell)):
+                          (WrappersMP.PREPARE_SAMPLING, Prepare(clip, ratios or patcher.model.config.ratios)),
+                          (WrappersMP.PREPARE_SAMPLING, tell)):
         out.add_wrapper_with_key(kind, KEY, wrapper)
     return out
 
@@ -152,10 +153,15 @@ class SpaceTime:
         return out
 
 
-def estimate_memory(executor: Any, model: ModelPatcher, noise_shape: Sequence[int], *args: Any, **kwargs: Any) -> Any:
-    """PREPARE_SAMPLING wrapper: ComfyUI reckons with all frames at once; the walk holds one chunk, and the skips."""
-    frames = noise_shape[0]
-    alike = min(frames, CHUNK + round((frames - CHUNK) * HELD))
-    return executor(model, [alike, *noise_shape[1:]], *args, **kwargs)
+class Prepare:
+    """PREPARE_SAMPLING wrapper: what can be known to go wrong is said now, and memory is reckoned as the walk uses it."""
 
+    def __init__(self, clip: Clip, ratios: Sequence[int]):
+        self.clip, self.ratios = clip, ratios
 
+    def __call__(self, executor: Any, model: ModelPatcher, noise_shape: Sequence[int], *args: Any, **kwargs: Any) -> Any:
+        """ComfyUI reckons with all frames at once; the walk holds one chunk, and the skips."""
+        frames = noise_shape[0]
+        check_loop(replace(self.clip, frames=frames), self.ratios)
+        alike = min(frames, CHUNK + round((frames - CHUNK) * HELD))
+        return executor(model, [alike, *noise_shape[1:]], *args, **kwargs)
