@@ -88,6 +88,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=80, help="frames of a clip seen at once")
     parser.add_argument("--lr", type=float, default=8e-4)
     parser.add_argument("--seed", type=int, default=4)
+    parser.add_argument("--sheets", type=int, default=300, help="steps from one contact sheet to the next")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--init", type=Path, help="start from the averaged weights of this state.pt of another run")
     parser.add_argument("--image", type=Path, default=Path("runs/image/state.pt"))
@@ -129,7 +130,7 @@ def main() -> None:
         loss = ((output.float() - velocity(z, noise, bar)).square() * weight).mean()
         accelerator.backward(loss)
         run.update(loss, log_every=20)
-        if accelerator.is_main_process and run.step % 300 == 0:
+        if accelerator.is_main_process and run.step % args.sheets == 0:
             sheet(net, run, skeleton, text, tokenizer, args.out / f"sheet_{run.step:06d}.png", 80)
     run.save()
 
