@@ -35,12 +35,16 @@ def sheet(clip: np.ndarray) -> Image.Image:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="workflows to draw (default: all)")
     parser.add_argument("--clip", type=Path, help="also save the clip of text_to_video here, as an animated WebP")
     args = parser.parse_args()
 
     with Server(Path(sys.executable)) as server:
         for path in sorted((WORKFLOWS / "api").glob("*.json")):
-            (file,) = server.client.submit(json.loads(path.read_text(encoding="utf-8"))).files()
+            if args.names and path.stem not in args.names:
+                continue
+            files = server.client.submit(json.loads(path.read_text(encoding="utf-8"))).files()
+            file = next(file for file in files if file.filename.endswith(".mp4"))
             clip = frames(server.client.download(file))
             sheet(clip).save(WORKFLOWS / f"{path.stem}.jpg", quality=88)
             if args.clip and path.stem == "text_to_video":
