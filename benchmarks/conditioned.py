@@ -85,7 +85,10 @@ def image_to_video(models: Models, judges: Judges, rng: np.random.Generator, obj
 
 
 def inpainting(models: Models, judges: Judges, rng: np.random.Generator, objects: tuple[str, ...], seed: int) -> dict[str, float]:
-    """A hole that moves with the thing: filled with it when the caption names it, with background when nothing is named."""
+    """A hole that moves with the thing: filled with it when the caption names it, with background when nothing is named.
+
+    Whether a thing is really gone, and others take its place, `benchmarks.tasks` measures.
+    """
     asked = ask(models, rng, objects, lambda scene: "background" in scene.named)
     hole = cells(asked.clip.masks).any(0)
     hole = F.max_pool2d(torch.from_numpy(hole)[:, None].float(), 3, stride=1, padding=1)[:, 0].bool().numpy()
@@ -93,8 +96,7 @@ def inpainting(models: Models, judges: Judges, rng: np.random.Generator, objects
     seen = judges.look(answer(models, asked, ~hole, seed)[middle:middle + 1])
     empty = judges.look(answer(models, asked, ~hole, seed, text="")[middle:middle + 1])
     return {"inpaint_object": float(judges.objects[int(seen.object[0].argmax())] == asked.scene.things[0].object),
-            "inpaint_background": float(BACKGROUNDS[int(empty.background[0].argmax())] == asked.scene.background),
-            "inpaint_removed": float((empty.mask[0] > 0.5).mean() < 0.02)}
+            "inpaint_background": float(BACKGROUNDS[int(empty.background[0].argmax())] == asked.scene.background)}
 
 
 def region(models: Models, judges: Judges, rng: np.random.Generator, objects: tuple[str, ...], seed: int) -> dict[str, float]:

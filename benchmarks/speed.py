@@ -30,13 +30,14 @@ from stunet_core.motion_module import MotionConfig
 from stunet_core.skeleton import BlockSpec, Skeleton, SkeletonConfig
 from stunet_core.spacetime import Clip
 from stunet_core.strides import ratios
-from stunet_core.windows import Windows, windowed
+from stunet_core.windows import windowed, windows
 
 ROOT = Path(__file__).resolve().parent.parent
 SD15 = MiniConfig(model_channels=320, channel_mult=(1, 2, 4, 4), num_res_blocks=2, attention=(True, True, True, False),
                   head_channels=40, context_dim=768, pooled_dim=768, in_channels=4, text_tokens=77)
 TINY = replace(SD15, model_channels=32, head_channels=32, context_dim=32, pooled_dim=32)
 LEVELS, CELL, CHUNK = 4, 8, 16
+LENGTH, OVERLAP = 16, 4  # frames of a window
 WANTED = {"windows_time": 2.2, "windows_flops": 2.2}  # at least so many times the single pass
 MOST = {"single_memory_of_window": 1.5, "overhead": 1.03}       # at most so many times a 16-frame window's, the U-Net's own
 
@@ -90,7 +91,7 @@ class Subject:
         return {
             "single": lambda: self.clip(self.x, "lumiere"),
             "gentle": lambda: self.clip(self.x, "gentle"),
-            "windows": lambda: windowed(lambda part, _: self.clip(part, "none"), self.x, Windows(16, 4)),
+            "windows": lambda: windowed(lambda part: self.clip(part, "none"), self.x, LENGTH, OVERLAP),
             "frames": lambda: torch.cat([self.frame(x[None]) for x in self.x]),
         }
 
@@ -131,10 +132,11 @@ def measure(run: Callable[[], Tensor], device: str) -> Cost:
 
 def counted(config: MiniConfig, frames: int, size: int) -> dict[str, float]:
     """Floating-point operations of each way, in units of 10^12, on torch's meta device: nothing is computed."""
-    subject, windows = Subject(config, frames, size, "meta", torch.float32), Windows(16, 4)
+    subject, length = Subject(config, frames, size, "meta", torch.float32), min(LENGTH, frames)
+    count = len(windows(frames, length, min(OVERLAP, length - 1))[0])
     parts: dict[str, tuple[Callable[[], Tensor], int]] = {  # what is the same several times is counted once
         "single": (lambda: subject.clip(subject.x, "lumiere"), 1), "gentle": (lambda: subject.clip(subject.x, "gentle"), 1),
-        "windows": (lambda: subject.clip(subject.x[:windows.frames], "none"), len(windows.starts(frames))),
+        "windows": (lambda: subject.clip(subject.x[:length], "none"), count),
         "frames": (lambda: subject.frame(subject.x[:1]), frames),
     }
     out = {}

@@ -8,17 +8,18 @@ from benchmarks._models import Models
 from benchmarks.conditioned import FRAMES, Asked, answer, ask, decode
 from stunet_core.mini.host import forward_clip
 from stunet_core.spacetime import Clip
-from stunet_core.windows import Windows, windowed
+from stunet_core.windows import windowed
 from training.conditions import model_input
 from training.evaluate import evaluate_clips
 from training.judges import Judges
 from training.sampling import sample
 
+LENGTH, OVERLAP = 16, 4  # frames
 LONG = ("left", "right", "up", "down", "grow", "shrink", "bounce", "swing", "circle", "spin")  # periodic or long-range
 
 
 @torch.no_grad()
-def in_windows(models: Models, asked: Asked, windows: Windows, seed: int, *, cfg: float = 4.0, steps: int = 24) -> np.ndarray:
+def in_windows(models: Models, asked: Asked, seed: int, *, cfg: float = 4.0, steps: int = 24) -> np.ndarray:
     """The scene's caption as a clip, denoised in windows -> F H W 3 uint8; the same noise as the single pass has."""
     assert models.skeleton is not None
     skeleton = models.skeleton
@@ -27,13 +28,13 @@ def in_windows(models: Models, asked: Asked, windows: Windows, seed: int, *, cfg
     nothing = (1,) * len(skeleton.config.ratios)
 
     def predict(x: Tensor, t: Tensor) -> Tensor:
-        def window(part: Tensor, _start: int) -> Tensor:
+        def window(part: Tensor) -> Tensor:
             rows = model_input(part, torch.zeros_like(part), torch.zeros_like(part[:, :1])).repeat(2, 1, 1, 1)
             v = forward_clip(models.net, skeleton, rows, t[:1].expand(2), context, y, Clip(2, len(part), ratios=nothing))
             with_text, without = v.float().chunk(2)
             return without + cfg * (with_text - without)
 
-        return windowed(window, x, windows)
+        return windowed(window, x, LENGTH, OVERLAP)
 
     with torch.autocast("cpu", torch.bfloat16):
         return decode(models, sample(predict, noise, steps))
@@ -45,7 +46,7 @@ def measure(models: Models, judges: Judges, objects: tuple[str, ...], count: int
     scenes = [ask(models, rng, objects, lambda s: "motion" in s.named and s.things[0].motion in LONG) for _ in range(count)]
     keep = np.zeros((FRAMES, 16, 16), bool)
     single = [answer(models, asked, keep, seed + k) for k, asked in enumerate(scenes)]
-    windows = [in_windows(models, asked, Windows(16, 4), seed + k) for k, asked in enumerate(scenes)]
+    windows = [in_windows(models, asked, seed + k) for k, asked in enumerate(scenes)]
     figures: dict[str, float] = {}
     for name, clips in (("single", single), ("windows", windows)):
         seen = evaluate_clips(clips, [asked.scene for asked in scenes], judges)

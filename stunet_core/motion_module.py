@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .attention import attend
 from .blocks import TemporalBlock, Time
-from .table_windows import windows
+from .windows import windows
 
 NORMS = ("frame", "clip")
 BETAS = ("linear", "scaled_linear")

@@ -1,52 +1,52 @@
-"""Overlapping windows in time, for comparison with the single pass: what models without time strides must do.
+"""Overlapping windows along time: for layers that know only so many frames, and for comparison with the single pass.
 
-Each window is denoised as a clip of its own and the results are averaged where windows overlap (MultiDiffusion, 2302.08113,
-along time); a window knows nothing of what lies beyond the overlap.
+Neighbours overlap and fade into one another; a window knows nothing of what lies beyond the overlap.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
-class Windows:
-    """`frames` per window, of which `overlap` are shared with the next one."""
+def windows(frames: int, length: int, overlap: int, loop: bool = False) -> tuple[Tensor, Tensor]:
+    """Windows of `length` frames over a clip of `frames`, neighbours sharing at least `overlap`.
 
-    frames: int = 16
-    overlap: int = 4
+    A window counts most in its middle and least at its ends, so that one fades into the next. In a `loop` they run
+    across the end of the clip, and there are at least two: the seam of one is the middle of the other.
 
-    def __post_init__(self) -> None:
-        if self.frames < 1:
-            raise ValueError(f"frames={self.frames}: a window needs at least 1")
-        if not 0 <= self.overlap < self.frames:
-            raise ValueError(f"overlap={self.overlap}: give 0 to {self.frames - 1} for windows of {self.frames} frames")
+    Returns:
+        k length: frame numbers, and weights that sum to 1 on every frame
 
-    def starts(self, total: int) -> list[int]:
-        """First frames of the windows over a clip of `total` frames; the last one ends with the clip."""
-        last = max(0, total - self.frames)
-        return [*range(0, last, self.frames - self.overlap), last]
+    Raises:
+        ValueError: a length outside 1 to `frames`, or an overlap that leaves no step forward.
+    """
+    if not (1 <= length <= frames and 0 <= overlap < length):
+        raise ValueError(f"windows of {length} frames that overlap by {overlap} over {frames} frames: the length must "
+                         "be 1 to the number of frames, the overlap less than the length")
+    step = length - overlap
+    if loop:
+        count = max(2, -(-frames // step))
+        starts = torch.arange(count) * frames // count
+    else:
+        count = 1 + -(-(frames - length) // step)
+        starts = (torch.arange(count) * (frames - length)) // max(1, count - 1)
+    index = (starts[:, None] + torch.arange(length)) % frames  # k length
+    up = torch.arange(1, length + 1, dtype=torch.float32)
+    weight = torch.minimum(up, up.flip(0)).expand(count, -1)   # k length
+    total = torch.zeros(frames).index_add(0, index.flatten(), weight.flatten())
+    return index, weight / total[index]
 
-    def weights(self, total: int) -> Tensor:
-        """How much each window counts at each frame: (windows total), columns summing to 1, ramps where they overlap."""
-        length = min(self.frames, total)
-        ramp = torch.arange(1, length + 1)
-        hat = torch.minimum(torch.minimum(ramp, ramp.flip(0)), torch.tensor(self.overlap + 1)).double()
-        starts = self.starts(total)
-        out = torch.zeros(len(starts), total, dtype=torch.float64)
-        for row, start in zip(out, starts, strict=True):
-            row[start:start + length] = hat
-        return (out / out.sum(0)).float()
 
+def windowed(denoise: Callable[[Tensor], Tensor], x: Tensor, length: int, overlap: int) -> Tensor:
+    """`denoise` over windows of the clip x (f ...), each a clip of its own, averaged by their weights -> f ...
 
-def windowed(denoise: Callable[[Tensor, int], Tensor], x: Tensor, windows: Windows) -> Tensor:
-    """`denoise(part, first frame)` over windows of x (f ...), averaged by their weights -> f ..."""
-    total = len(x)
+    What models without time strides must do (MultiDiffusion, 2302.08113, along time). A shorter clip is one window.
+    """
+    frames = len(x)
+    length = min(length, frames)
+    index, weight = windows(frames, length, min(overlap, length - 1))
     out = torch.zeros_like(x)
-    for start, weight in zip(windows.starts(total), windows.weights(total).to(x), strict=True):
-        part = slice(start, start + windows.frames)
-        weight = weight[part].reshape(-1, *[1] * (x.ndim - 1))
-        out[part] += denoise(x[part], start) * weight
+    for part, share in zip(index, weight, strict=True):
+        out.index_add_(0, part.to(x.device), denoise(x[part]) * share.to(x).reshape(-1, *[1] * (x.ndim - 1)))
     return out

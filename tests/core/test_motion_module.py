@@ -20,8 +20,8 @@ from stunet_core.mini.unet import UNet
 from stunet_core.motion_module import MotionBlock, MotionConfig, sinusoids
 from stunet_core.skeleton import Skeleton
 from stunet_core.spacetime import Clip, Walk
-from stunet_core.table_windows import windows
 from stunet_core.weights import load_skeleton, save_skeleton
+from stunet_core.windows import windows
 from tests import tiny
 from tests.core.motion_files import published, skeleton
 from tests.tiny import seeded
