@@ -1,7 +1,7 @@
 """Figures of what the model does with something given: image to video, inpainting, a moving region, going on with a clip.
 
 Everything is asked of rendered scenes of combinations kept out of training, so that the truth is known. What comes out is
-measured as the model made it: nothing given is pasted back.
+measured as it leaves the autoencoder: given latents stand as they are, as with any sampler's noise mask, but no pixel is pasted back.
 """
 
 from collections.abc import Callable
@@ -74,13 +74,13 @@ def answer(models: Models, asked: Asked, keep: np.ndarray, seed: int, *, text: s
 
 
 def image_to_video(models: Models, judges: Judges, rng: np.random.Generator, objects: tuple[str, ...], seed: int) -> dict[str, float]:
-    """The first frame is given: how much of it is left, and whether its thing is still there at the end."""
+    """The first frame is given: how much of it is left after the autoencoder, and whether its thing is still there at the end."""
     asked = ask(models, rng, objects, lambda scene: True)
     keep = np.zeros((FRAMES, 16, 16), bool)
     keep[0] = True
     out = answer(models, asked, keep, seed)
     found = judges.objects[int(judges.look(out[-1:]).object[0].argmax())]
-    return {"i2v_first_psnr": psnr(out[0], decode(models, asked.z[:1])[0]),
+    return {"i2v_first_psnr": psnr(out[0], asked.clip.frames[0]),
             "i2v_object_last": float(found == asked.scene.things[0].object)}
 
 
@@ -113,13 +113,13 @@ def region(models: Models, judges: Judges, rng: np.random.Generator, objects: tu
 
 
 def prefix(models: Models, judges: Judges, rng: np.random.Generator, objects: tuple[str, ...], seed: int) -> dict[str, float]:
-    """The first half of a clip is given: the last given frame, and whether the whole still moves as the caption says."""
+    """The first half of a clip is given: the first frame made against the true one, and whether the whole moves as the caption says."""
     asked = ask(models, rng, objects, lambda scene: "motion" in scene.named)
     keep = np.zeros((FRAMES, 16, 16), bool)
     keep[:PREFIX] = True
     out = answer(models, asked, keep, seed)
     said = MOTIONS[int(judges.motions([out])[0].argmax())]
-    return {"prefix_joint_psnr": psnr(out[PREFIX - 1], decode(models, asked.z[PREFIX - 1:PREFIX])[0]),
+    return {"prefix_joint_psnr": psnr(out[PREFIX], decode(models, asked.z[PREFIX:PREFIX + 1])[0]),
             "prefix_motion": float(said == asked.scene.things[0].motion)}
 
 

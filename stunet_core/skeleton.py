@@ -33,7 +33,7 @@ class SkeletonConfig:
 
     `ratios[i]` frames of level i share one frame of level i + 1. `pooled_channels` is the width of the pooled text that
     the blocks hear beside the U-Net's embedding (0: only the embedding). `motion` describes the blocks of that kind.
-    `model` names the U-Net it was trained on.
+    `hold`: it was trained with what is given held over time (`hold.py`). `model` names the U-Net it was trained on.
     """
 
     blocks: tuple[BlockSpec, ...]
@@ -47,6 +47,7 @@ class SkeletonConfig:
     joint: bool = True
     model: str = ""
     motion: MotionConfig | None = None
+    hold: bool = False
 
     def __post_init__(self) -> None:
         blocks = tuple(b if isinstance(b, BlockSpec) else BlockSpec(**b) for b in self.blocks)
@@ -86,7 +87,7 @@ class SkeletonConfig:
 
 
 def lumiere(layout: Layout, ratios: tuple[int, ...], *, pooled_channels: int = 0, head_channels: int = 32,
-            joint: bool = True, model: str = "") -> SkeletonConfig:
+            joint: bool = True, hold: bool = False, model: str = "") -> SkeletonConfig:
     """Lumiere's arrangement: convolution at every level but the coarsest, attention there (2401.12945, sec. 3.1)."""
 
     def spec(p: Position) -> BlockSpec:
@@ -95,7 +96,7 @@ def lumiere(layout: Layout, ratios: tuple[int, ...], *, pooled_channels: int = 0
     return SkeletonConfig(
         blocks=tuple(spec(p) for p in layout.positions), ratios=ratios, down_channels=layout.down_channels,
         up_channels=layout.up_channels, emb_channels=layout.emb_channels, pooled_channels=pooled_channels,
-        head_channels=head_channels, joint=joint, model=model)
+        head_channels=head_channels, joint=joint, hold=hold, model=model)
 
 
 def _block(spec: BlockSpec, config: SkeletonConfig) -> TemporalBlock:

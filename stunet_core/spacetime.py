@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from .blocks import TemporalBlock, Time
 from .chunks import Chunks
+from .hold import GIVEN, hold_input
 from .layout import find
 from .motion_module import POSITIONS
 from .skeleton import Skeleton
@@ -212,6 +213,8 @@ def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Ske
                          f"{clip.rows * clip.frames}")
     if clip.frames == 1:
         return _image(net, x, clip, host)
+    if skeleton.config.hold and x.shape[1] == GIVEN.stop:
+        x = hold_input(x, clip.frames)
     state = Walk(skeleton, clip, host, skeleton.condition(emb, y), chunks)
     h, skips = state.pad(x), []
 

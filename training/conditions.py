@@ -4,13 +4,16 @@ Lumiere trains one condition at a time; here the tasks are mixed from the start,
 (2401.12945, sec. 4: image to video, inpainting, cinemagraph; outpainting and continuation are the same with other masks).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-VIDEO_TASKS = {"none": 0.50, "first": 0.13, "first_last": 0.05, "hole": 0.07, "thing": 0.06, "region": 0.07, "outpaint": 0.05,
-               "prefix": 0.07}
+VIDEO_TASKS = {"none": 0.38, "first": 0.20, "first_last": 0.06, "hole": 0.05, "thing": 0.06, "region": 0.08, "outpaint": 0.07,
+               "prefix": 0.10}
+TELLING = ("first", "first_last", "region", "outpaint", "prefix")  # what is given says what the rest of the clip shows
 IMAGE_TASKS = {"none": 0.58, "all": 0.04, "hole": 0.10, "thing": 0.22, "outpaint": 0.06}
 
 
@@ -85,24 +88,42 @@ def keep_mask(rng: np.random.Generator, task: str, frames: int, h: int, w: int, 
     return keep
 
 
-def keep_batch(rng: np.random.Generator, tasks: dict[str, float], batch: int, frames: int, h: int, w: int, *,
+def draw_tasks(rng: np.random.Generator, tasks: dict[str, float], batch: int) -> list[str]:
+    """A task for each of the batch"""
+    return [str(t) for t in rng.choice(list(tasks), batch, p=np.array(list(tasks.values())) / sum(tasks.values()))]
+
+
+def keep_batch(rng: np.random.Generator, chosen: Sequence[str], frames: int, h: int, w: int, *,
                things: np.ndarray | None = None, wordless: np.ndarray | None = None) -> Tensor:
-    """-> (batch frames) 1 h w, 1.0 where given.
+    """A mask of the task `chosen` for each of the batch -> (batch frames) 1 h w, 1.0 where given.
 
     `things`: bool batch t frames h w. `wordless`: bool batch, whose captions are empty: their holes leave every thing
     in sight, so that a hole without a word is filled with background (what removing an object asks for).
     """
-    chosen = rng.choice(list(tasks), batch, p=np.array(list(tasks.values())) / sum(tasks.values()))
     masks = []
     for i, task in enumerate(chosen):
         own = None if things is None else things[i]
         if wordless is not None and wordless[i] and own is not None and task in ("hole", "thing"):
             masks.append(keep_mask(rng, "hole", frames, h, w) | _grown(own.any(0), 1))
         else:
-            masks.append(keep_mask(rng, str(task), frames, h, w, own))
+            masks.append(keep_mask(rng, task, frames, h, w, own))
     return torch.from_numpy(np.concatenate(masks))[:, None].float()
 
 
-def model_input(noisy: Tensor, clean: Tensor, keep: Tensor) -> Tensor:
-    """noisy, clean: b 4 h w; keep: b 1 h w -> b 9 h w: noisy latent, mask (1 = generate), given latent"""
-    return torch.cat([noisy, 1 - keep, clean * keep], dim=1)
+def model_input(noisy: Tensor, clean: Tensor, keep: Tensor, memory: Tensor | None = None) -> Tensor:
+    """noisy, clean: b 4 h w; keep: b 1 h w -> b 9 h w: noisy latent, mask (1 = generate), given latent
+
+    `memory`: b 4 h w, what stands where nothing is given; 0 without it. (Of clips, the walk holds it: `stunet_core.hold`.)
+    """
+    given = clean * keep
+    return torch.cat([noisy, 1 - keep, given if memory is None else given + memory * (1 - keep)], dim=1)
+
+
+def shifted(z: Tensor, rng: np.random.Generator, cells: int = 4) -> Tensor:
+    """What each picture may have shown at another time: b c h w, moved by up to `cells`, its border repeated."""
+    h, w = z.shape[-2:]
+    y, x = (rng.integers(-cells, cells + 1, len(z)) for _ in range(2))
+    rows = torch.from_numpy(np.clip(np.arange(h) + y[:, None], 0, h - 1))     # b h
+    columns = torch.from_numpy(np.clip(np.arange(w) + x[:, None], 0, w - 1))  # b w
+    z = z.gather(2, rows[:, None, :, None].expand(-1, z.shape[1], -1, w))
+    return z.gather(3, columns[:, None, None].expand(-1, z.shape[1], h, -1))

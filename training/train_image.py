@@ -2,7 +2,8 @@
 
 Plain v-loss at zero terminal SNR, counted more on the things than on the background until the learning rate falls; the text
 encoder and the autoencoder are frozen. Frames come from the middle of motions (rotated, cut off, small), for the video stage
-freezes this net and could not show later what it never saw. Many holes lie on the things: there the net is told where to
+freezes this net and could not show later what it never saw. For the same reason some rows have a memory of another time where nothing
+is given, as frames of clips do (`stunet_core.hold`): the picture moved a little, or, with `--clips`, another frame of its clip. Many holes lie on the things: there the net is told where to
 draw, and learns what a thing looks like before it must also choose its place.
 """
 
@@ -21,7 +22,7 @@ from stunet_core.mini.text import TextEncoder
 from stunet_core.mini.tokenizer import Tokenizer
 from stunet_core.mini.unet import UNet
 
-from .conditions import IMAGE_TASKS, keep_batch, model_input
+from .conditions import IMAGE_TASKS, draw_tasks, keep_batch, model_input, shifted
 from .data import MODEL
 from .latents import WORDINGS, Latents, ensure, load_autoencoder, load_text
 from .run_state import Run, Schedule
@@ -30,6 +31,8 @@ from .sheets import save_sheet
 
 NO_TEXT = 0.12   # share of empty captions, for guidance
 NOISY = 0.6      # below 1: more of the steps in which what the caption says is decided, fewer of those that only sharpen
+REMEMBER = 0.35, ("none", "hole", "thing")  # share of rows with a memory of another time, and the tasks that have one
+NO_TEXT_REMEMBERED = 0.4  # share of empty captions among them: otherwise the words say it all
 ON_THINGS = 3.0  # weight of a latent cell on a thing against one of background, until the learning rate falls
 SHEET_PROMPTS = ("a 3d style rocket on a purple background", "a flat apple on a green background",
                  "a line art panda on a pink background", "a cartoon car on a yellow background",
@@ -55,13 +58,26 @@ class Batch:
     wordless: np.ndarray
 
 
-def pick(rng: np.random.Generator, data: Latents, batch: int, tokenizer: Tokenizer) -> Batch:
+def pick(rng: np.random.Generator, data: Latents, batch: int, tokenizer: Tokenizer, no_text: float | np.ndarray = NO_TEXT) -> Batch:
+    """Random entries with one of their captions each, or with none in `no_text` of them."""
     index = torch.from_numpy(rng.integers(0, len(data), batch))
     wording = torch.from_numpy(rng.integers(0, WORDINGS, batch))
     ids = data.ids[index, wording].long()
-    wordless = rng.random(batch) < NO_TEXT
+    wordless = rng.random(batch) < no_text
     ids[torch.from_numpy(wordless)] = torch.tensor(tokenizer.pad([], ids.shape[1]))
     return Batch(data.z[index].float(), ids, data.things[index].numpy(), wordless)
+
+
+def one_frame(rng: np.random.Generator, batch: Batch) -> tuple[Batch, Tensor]:
+    """One frame of each clip of a batch, and another of the same clip (b 4 h w)"""
+    here, there = rng.integers(0, batch.z.shape[1], (2, len(batch.z)))
+    each = np.arange(len(batch.z))
+    return Batch(batch.z[each, here][:, None], batch.ids, batch.things[each, :, here][:, :, None], batch.wordless), batch.z[each, there]
+
+
+def joined(a: Batch, b: Batch) -> Batch:
+    return Batch(torch.cat([a.z, b.z]), torch.cat([a.ids, b.ids]), np.concatenate([a.things, b.things]),
+                 np.concatenate([a.wordless, b.wordless]))
 
 
 def weight_on_things(things: np.ndarray, on_things: float) -> Tensor:
@@ -98,12 +114,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("runs/frames.pt"), help="cache of encoded frames, made if missing")
     parser.add_argument("--scenes", type=int, default=44000, help="frames in that cache")
     parser.add_argument("--objects", type=int, default=64, help="how many of the world's objects to learn")
+    parser.add_argument("--clips", type=Path, help="cache of encoded clips: a third of each batch are frames of these")
     parser.add_argument("--compile", action="store_true", help="torch.compile: a few minutes first, then about a quarter faster")
     parser.add_argument("--out", type=Path, default=Path("runs/image"))
     args = parser.parse_args()
 
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="bf16")
     torch.manual_seed(args.seed)
+    clips = Latents.load(args.clips) if args.clips else None
     data, (text, tokenizer) = ensure(args.data, args.scenes, "frames", args.objects, 10), load_text()
     layout = torch.channels_last if args.compile else torch.contiguous_format  # torch's own group norm is slow in channels_last
     net = UNet(MODEL).to(memory_format=layout)  # type: ignore[call-overload]
@@ -119,15 +137,24 @@ def main() -> None:
     bars = alphas_bar()
     while run.running:
         rng = run.rng(args.seed)
-        batch = pick(rng, data, args.batch, tokenizer)
+        tasks = draw_tasks(rng, IMAGE_TASKS, args.batch)
+        remember = np.array([task in REMEMBER[1] for task in tasks]) & (rng.random(args.batch) < REMEMBER[0])
+        no_text = np.where(remember, NO_TEXT_REMEMBERED, NO_TEXT)
+        of_clips = args.batch // 3 if clips else 0
+        batch = pick(rng, data, args.batch - of_clips, tokenizer, no_text[of_clips:])
+        memory = shifted(batch.z[:, 0], rng)
+        if clips:
+            frames, others = one_frame(rng, pick(rng, clips, of_clips, tokenizer, no_text[:of_clips]))
+            batch, memory = joined(frames, batch), torch.cat([others, memory])
+        memory *= torch.from_numpy(remember)[:, None, None, None]
         z = batch.z[:, 0]
         with torch.no_grad():
             context, y = text(batch.ids)
         t = torch.from_numpy((TIMESTEPS * rng.random(args.batch) ** NOISY).astype(np.int64))
         bar = bars[t][:, None, None, None]
         noise = torch.from_numpy(rng.standard_normal(z.shape, dtype=np.float32))
-        keep = keep_batch(rng, IMAGE_TASKS, args.batch, 1, *z.shape[-2:], things=batch.things, wordless=batch.wordless)
-        x = model_input(add_noise(z, noise, bar), z, keep).to(memory_format=layout)
+        keep = keep_batch(rng, tasks, 1, *z.shape[-2:], things=batch.things, wordless=batch.wordless)
+        x = model_input(add_noise(z, noise, bar), z, keep, memory).to(memory_format=layout)
         with accelerator.autocast():
             output = model(x, t, context, y)
         weight = weight_on_things(batch.things, ON_THINGS if run.step < args.steps - args.decay else 1.0)

@@ -21,15 +21,17 @@ from stunet_core.mini.unet import UNet
 from stunet_core.skeleton import Skeleton, lumiere
 from stunet_core.spacetime import Clip
 
-from .conditions import VIDEO_TASKS, keep_batch, model_input
+from .conditions import TELLING, VIDEO_TASKS, draw_tasks, keep_batch, model_input
 from .data import MODEL
 from .latents import ensure, load_autoencoder, load_text
 from .run_state import Run, Schedule
 from .sampling import sample
 from .sheets import save_sheet
-from .train_image import ON_THINGS, pick, weight_on_things
+from .train_image import NO_TEXT, ON_THINGS, pick, weight_on_things
 
 RATIOS = (2, 2)  # time halves with each spatial halving
+NO_TEXT_GIVEN = 0.5  # share of empty captions where what is given could say it all: otherwise the words do, and it is not looked at
+NOISY = 0.7      # below 1: more of the steps in which motion is decided
 SHEET_PROMPTS = ("a flat apple moving left on a green background", "a 3d style rocket flying up on a purple background",
                  "a line art panda bouncing on a pink background", "a cartoon car moving right on a yellow background",
                  "a 3d guitar spinning on an orange background", "a cartoon sailboat circling on a teal background")
@@ -56,28 +58,32 @@ class Inflated(nn.Module):
 
 def new_skeleton(net: UNet) -> Skeleton:
     """Lumiere's arrangement for the mini U-Net; its blocks also hear the pooled text."""
-    return Skeleton(lumiere(read_layout(net), RATIOS, pooled_channels=net.config.pooled_dim, model="STUNet mini"))
+    return Skeleton(lumiere(read_layout(net), RATIOS, pooled_channels=net.config.pooled_dim, hold=True, model="STUNet mini"))
 
 
 @torch.no_grad()
 def samples(net: UNet, skeleton: Skeleton, text: TextEncoder, ids: Tensor, empty: Tensor, frames: int, *,
             size: int = 16, seed: int = 0, cfg: float = 4.0, steps: int = 24, given: Tensor | None = None,
             keep: Tensor | None = None) -> Tensor:
-    """Latents (b frames) 4 size size for captions `ids` (b n); `given`, `keep` are latents and mask to be conditioned on."""
+    """Latents (b frames) 4 size size for captions `ids` (b n); `given`, `keep` are latents and mask to be conditioned on.
+
+    As with the nodes' noise mask, given cells are the given ones at every step, noised as far as the rest.
+    """
     b = len(ids)
     noise = torch.randn(b * frames, 4, size, size, generator=torch.Generator().manual_seed(seed))
     given = torch.zeros_like(noise) if given is None else given
     keep = torch.zeros_like(noise[:, :1]) if keep is None else keep
     context, y = text(torch.cat([ids, empty.expand(b, -1)]))
-    both = Clip(2 * b, frames)
+    both, bars, fixed = Clip(2 * b, frames), alphas_bar(), keep > 0
 
     def predict(x: Tensor, t: Tensor) -> Tensor:
+        x = torch.where(fixed, add_noise(given, noise, bars[t[0]]), x)
         twice = model_input(x, given, keep).repeat(2, 1, 1, 1)
         v = forward_clip(net, skeleton, twice, t[:1].expand(2 * b), context, y, both)
         with_text, without = v.chunk(2)
         return without + cfg * (with_text - without)
 
-    return sample(predict, noise, steps)
+    return torch.where(fixed, given, sample(predict, noise, steps))
 
 
 def main() -> None:
@@ -114,16 +120,18 @@ def main() -> None:
     bars = alphas_bar()
     while run.running:
         rng = run.rng(args.seed)
-        batch = pick(rng, data, args.batch, tokenizer)
+        tasks = draw_tasks(rng, VIDEO_TASKS, args.batch)
+        no_text = np.array([NO_TEXT_GIVEN if task in TELLING else NO_TEXT for task in tasks])
+        batch = pick(rng, data, args.batch, tokenizer, no_text)
         start = int(rng.integers(0, batch.z.shape[1] - args.frames + 1))
         z = batch.z[:, start:start + args.frames].flatten(0, 1)  # (b f) 4 h w
         things = batch.things[:, :, start:start + args.frames]
         with torch.no_grad():
             context, y = text(batch.ids)
-        t = torch.from_numpy(rng.integers(0, TIMESTEPS, args.batch))
+        t = torch.from_numpy((TIMESTEPS * rng.random(args.batch) ** NOISY).astype(np.int64))
         bar = bars[t].repeat_interleave(args.frames)[:, None, None, None]
         noise = torch.from_numpy(rng.standard_normal(z.shape, dtype=np.float32))
-        keep = keep_batch(rng, VIDEO_TASKS, args.batch, args.frames, *z.shape[-2:], things=things, wordless=batch.wordless)
+        keep = keep_batch(rng, tasks, args.frames, *z.shape[-2:], things=things, wordless=batch.wordless)
         x = model_input(add_noise(z, noise, bar), z, keep)  # channels_last would be slower: its group norm is (88 against 132 frames/s)
         output = model(x, t, context, y, Clip(args.batch, args.frames))
         weight = weight_on_things(things, ON_THINGS if run.step < args.steps - args.decay else 1.0)

@@ -9,7 +9,7 @@ from torch import nn
 
 from stunet_core.mini.schedule import add_noise, alphas_bar, velocity
 from stunet_core.mini.tokenizer import BEGIN, END, PAD, UNKNOWN, Tokenizer
-from training.conditions import IMAGE_TASKS, VIDEO_TASKS, keep_batch, keep_mask, model_input
+from training.conditions import IMAGE_TASKS, VIDEO_TASKS, draw_tasks, keep_batch, keep_mask, model_input, shifted
 from training.latents import cells
 from training.run_state import Run, Schedule
 from training.sampling import guided, sample
@@ -94,7 +94,8 @@ def test_a_hole_on_a_thing_follows_it_and_covers_it():
 
 
 def test_a_hole_without_a_word_leaves_the_things_in_sight():
-    batch = keep_batch(np.random.default_rng(2), {"hole": 0.5, "thing": 0.5}, 40, 3, 16, 16,
+    rng = np.random.default_rng(2)
+    batch = keep_batch(rng, draw_tasks(rng, {"hole": 0.5, "thing": 0.5}, 40), 3, 16, 16,
                        things=np.stack([things(k % 8) for k in range(40)]), wordless=np.ones(40, bool))
     keep = batch.reshape(40, 3, 16, 16).bool().numpy()
     for k in range(40):
@@ -122,11 +123,24 @@ def test_an_unknown_task_is_named():
 
 def test_mask_polarity_one_is_generate_for_the_model_and_given_pixels_are_seen_only_where_kept():
     clean, noisy = torch.full((2, 4, 4, 4), 7.0), torch.zeros(2, 4, 4, 4)
-    keep = keep_batch(np.random.default_rng(3), {"hole": 1.0}, 1, 2, 4, 4)
+    keep = keep_batch(np.random.default_rng(3), ["hole"], 2, 4, 4)
     x = model_input(noisy, clean, keep)
     assert x.shape == (2, 9, 4, 4)
     assert torch.equal(x[:, 4:5], 1 - keep)
     assert torch.equal(x[:, 5:], 7 * keep.expand(-1, 4, -1, -1))
+    remembered = model_input(noisy, clean, keep, torch.full_like(clean, 3.0))
+    assert torch.equal(remembered[:, 5:], (3 + 4 * keep).expand(-1, 4, -1, -1))
+
+
+def test_a_memory_is_the_picture_moved_with_its_border_repeated():
+    z = torch.arange(5 * 8 * 8.0).reshape(5, 1, 8, 8).expand(-1, 2, -1, -1)
+    moved = shifted(z, np.random.default_rng(5), cells=3)
+    assert not torch.equal(moved, z)
+    for there, here in zip(moved[:, 0], z[:, 0], strict=True):
+        y, x = int(there[4, 4] - here[0, 0]) // 8 - 4, int(there[4, 4] - here[0, 0]) % 8 - 4
+        assert abs(y) <= 3 and abs(x) <= 3
+        rows, columns = (torch.arange(8) + y).clamp(0, 7), (torch.arange(8) + x).clamp(0, 7)
+        assert torch.equal(there, here[rows][:, columns])
 
 
 def test_the_schedule_falls_from_almost_one_to_zero_signal():
