@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-VIDEO_TASKS = {"none": 0.38, "first": 0.20, "first_last": 0.06, "hole": 0.05, "thing": 0.06, "region": 0.08, "outpaint": 0.07,
-               "prefix": 0.10}
-TELLING = ("first", "first_last", "region", "outpaint", "prefix")  # what is given says what the rest of the clip shows
+VIDEO_TASKS = {"none": 0.38, "first": 0.20, "first_last": 0.04, "keys": 0.04, "hole": 0.04, "thing": 0.06, "region": 0.08,
+               "outpaint": 0.06, "prefix": 0.10}
+TELLING = ("first", "first_last", "keys", "region", "outpaint", "prefix")  # what is given says what the rest of the clip shows
 IMAGE_TASKS = {"none": 0.58, "all": 0.04, "hole": 0.10, "thing": 0.22, "outpaint": 0.06}
 
 
@@ -69,6 +69,8 @@ def keep_mask(rng: np.random.Generator, task: str, frames: int, h: int, w: int, 
         keep[0] = True
     elif task == "first_last":
         keep[[0, -1]] = True
+    elif task == "keys":
+        keep[rng.choice(frames, min(frames, int(rng.integers(2, 5))), replace=False)] = True
     elif task == "hole":
         box = _box(rng, h, w, 0.3, 0.8)
         keep = ~(_moved(box, frames, rng) if rng.random() < 0.5 else np.broadcast_to(box, keep.shape))
