@@ -78,7 +78,8 @@ class Run:
         state = torch.load(path, map_location="cpu", weights_only=True)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.ema.shadow = state["ema"]
+        for name, average in self.ema.shadow.items():
+            average.copy_(state["ema"][name])  # stays on its device
         self.step, self.hours = state["step"], state["hours"]
         torch.set_rng_state(state["rng"])
         return True
