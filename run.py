@@ -25,6 +25,7 @@ STAGES = {
     "video": "the space-time skeleton on the frozen image model: whole clips, all tasks mixed (needs image)",
     "judges": "the classifiers that only measure: what a clip shows, and how it moves (no other stage needs them)",
     "export": "no training: writes weights/ from the checkpoints in runs/",
+    "own": "not the mini model: temporal layers for your own checkpoint, on your own videos (docs/training.md)",
 }
 
 
@@ -50,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "train",
-        help="train the mini model, stage by stage",
+        help="train the mini model stage by stage, or on your own videos",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Train the mini model on the procedural world of training/world. The stages, in this order:\n\n"
         + "\n".join(f"  {stage:12} {what}" for stage, what in STAGES.items())
