@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from torch import Tensor
 
@@ -15,14 +16,14 @@ DIFFUSERS = ((".attention_blocks.0.", ".attn1."), (".attention_blocks.1.", ".att
              (".norms.1.", ".norm2."), (".ff_norm.", ".norm3."))
 
 
-def skeleton(channels: tuple[int, ...], per_block: int = 2, middle: bool = False, **motion: int | str) -> Skeleton:
+def skeleton(channels: tuple[int, ...], per_block: int = 2, middle: bool = False, **motion: Any) -> Skeleton:
     """Motion blocks at every position of a U-Net with these channels per level."""
     step, levels = per_block + 1, len(channels)
     blocks = [BlockSpec(f"input_{1 + i * step + j}", c, "motion") for i, c in enumerate(channels) for j in range(per_block)]
     blocks += [BlockSpec("middle", channels[-1], "motion")] * middle
     blocks += [BlockSpec(f"output_{i * step + j}", c, "motion") for i, c in enumerate(channels[::-1]) for j in range(step)]
     config = SkeletonConfig(tuple(blocks), (1,) * (levels - 1), channels[:-1], channels[1:], 4 * channels[0],
-                            motion=MotionConfig(**motion))  # type: ignore[arg-type]
+                            motion=MotionConfig(**motion))
     return seeded(lambda: Skeleton(config), 7)
 
 
