@@ -26,8 +26,8 @@ class Chunks:
         while start < frames:
             size = min(self.frames or frames, frames - start)
             part = slice(start, start + size)
-            chunk = [t[:, part].flatten(0, 1) for t in split] if size < frames else list(tensors)
-            done = self.attempt(fn, (*chunk, grid[:, part].flatten()), size)
+            chunk = [t[:, part].flatten(0, 1) for t in (*split, grid)] if size < frames else [*tensors, rows]
+            done = self.attempt(fn, chunk, size)
             if done is None:
                 continue
             if size == frames:

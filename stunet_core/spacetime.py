@@ -90,6 +90,7 @@ class Walk:
         total = prod(self.ratios)
         self.padded = -(-clip.frames // total) * total
         self.level, self.stride = 0, 1
+        self.grids: dict[int, Tensor] = {}
         self.scales: dict[tuple[int, ...], Tensor] = {}
 
     @property
@@ -98,9 +99,11 @@ class Walk:
 
     def rows(self, device: torch.device) -> Tensor:
         """(rows frames) at this level -> the row of the sampler's batch each one stands for"""
-        frame = torch.arange(0, self.padded, self.stride, device=device).clamp(max=self.clip.frames - 1)
-        start = torch.arange(self.clip.rows, device=device) * self.clip.frames
-        return (start[:, None] + frame).flatten()
+        if self.stride not in self.grids:
+            frame = torch.arange(0, self.padded, self.stride, device=device).clamp(max=self.clip.frames - 1)
+            start = torch.arange(self.clip.rows, device=device) * self.clip.frames
+            self.grids[self.stride] = (start[:, None] + frame).flatten()
+        return self.grids[self.stride]
 
     def pad(self, x: Tensor) -> Tensor:
         """Repeat the last frame until time divides: (b f) ... -> (b padded) ..."""
@@ -182,17 +185,21 @@ class Walk:
         """Enter the next coarser level. A ratio that was not trained starts as Lumiere's do: it takes every r-th frame."""
         frames, step, ratio = self.frames, self.level, self.ratios[self.level]
         self.level, self.stride = self.level + 1, self.stride * ratio
+        if ratio == 1:
+            return h
         if ratio != self.skeleton.config.ratios[step]:
             return h[::ratio]  # (rows frames): time was padded to divide
-        return self.skeleton.down[str(self.level)](h, frames, self.clip.loop) if ratio > 1 else h
+        return self.skeleton.down[str(self.level)](h, frames, self.clip.loop)
 
     def up(self, h: Tensor) -> Tensor:
         """Back to the next finer level. Time was padded to divide, so the skip connection has as many frames."""
         frames, key, ratio = self.frames, str(self.level), self.ratios[self.level - 1]
         self.level, self.stride = self.level - 1, self.stride // ratio
+        if ratio == 1:
+            return h
         if ratio != self.skeleton.config.ratios[self.level]:
             return h.repeat_interleave(ratio, dim=0)
-        return self.skeleton.up[key](h, frames, self.clip.loop) if ratio > 1 else h
+        return self.skeleton.up[key](h, frames, self.clip.loop)
 
 
 def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Skeleton, clip: Clip, host: Host,

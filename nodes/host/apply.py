@@ -143,8 +143,8 @@ class SpaceTime:
         if x.dtype != dtype:
             raise ValueError(f"model: it now computes in {x.dtype}, but did in {dtype} when STUNet was applied. Put "
                              "the node that changes the precision before Apply STUNet.")
-        emb = embed(net, x, timesteps, y, options)
-        host = ComfyHost(net, x, emb, context, control, options, extra)
+        emb = embed(net, x, timesteps, y, options, clip.frames)
+        host = ComfyHost(net, x, emb, context, control, options, extra, clip.frames)
         chunks = Chunks(self.chunk(x, clip.rows))
         tried = chunks.frames
         out = walk(net, x, emb, y, self.skeleton, clip, host, chunks)

@@ -12,12 +12,21 @@ from comfy.ldm.modules.diffusionmodules.util import timestep_embedding
 from torch import Tensor, nn
 
 from ...stunet_core.spacetime import Block
+from .once import alike, asked_once, asking_once
 
 VIDEO_KEYS = ("time_context", "num_video_frames", "image_only_indicator")  # arguments of ComfyUI's own video layers
 
 
-def embed(net: nn.Module, x: Tensor, timesteps: Tensor, y: Tensor | None, options: dict[str, Any]) -> Tensor:
-    """The U-Net's embedding of time step and `y` per row (b e), as core computes it."""
+def embed(net: nn.Module, x: Tensor, timesteps: Tensor, y: Tensor | None, options: dict[str, Any], frames: int) -> Tensor:
+    """The U-Net's embedding of time step and `y`, (b f) e: once for all frames of a row that are told the same."""
+    time, told = alike(timesteps, frames), alike(y, frames)
+    if time is None or (y is not None and told is None) or options.get("patches", {}).get("emb_patch"):
+        return embed_each(net, x, timesteps, y, options)
+    return embed_each(net, x, time, told, options).repeat_interleave(frames, dim=0)
+
+
+def embed_each(net: nn.Module, x: Tensor, timesteps: Tensor, y: Tensor | None, options: dict[str, Any]) -> Tensor:
+    """The same for each of some rows, as core computes it: b, b p -> b e"""
     emb = net.time_embed(timestep_embedding(timesteps, net.model_channels).to(x.dtype))  # type: ignore[operator]
     for patch in options.get("patches", {}).get("emb_patch", []):
         emb = patch(emb, net.model_channels, options)
@@ -29,11 +38,15 @@ def embed(net: nn.Module, x: Tensor, timesteps: Tensor, y: Tensor | None, option
 
 
 class ComfyHost:
-    """One forward pass of a `UNetModel`. `x` b c h w is the sampler's batch; all else has one row per row of it."""
+    """One forward pass of a `UNetModel`. `x` (b f) c h w is the sampler's batch; all else has one row per row of it."""
 
     def __init__(self, net: nn.Module, x: Tensor, emb: Tensor, context: Tensor | None, control: dict | None,
-                 options: dict[str, Any], extra: dict[str, Any]):
+                 options: dict[str, Any], extra: dict[str, Any], frames: int):
+        self.text = alike(context, frames) if asked_once(net, options) else None  # b m c: for all frames of a row
+        if self.text is not None:
+            options = asking_once(options)
         self.emb, self.context, self.control, self.options = emb, context, control or {}, options
+        self.taken: tuple[Tensor | None, Tensor | None] = None, None
         options["transformer_index"] = 0
         self.batch, self.shape = x.shape[0], list(x.shape[1:])
         self.extra = {key: extra[key] for key in VIDEO_KEYS if key in extra}
@@ -49,9 +62,16 @@ class ComfyHost:
         self.stand(block, h)
         if transformers(layers):  # they count themselves up, and every chunk passes them anew
             self.options["transformer_index"] = self.transformers[block]
-        context = None if self.context is None else self.context[rows]
         shape = None if size is None else (*h.shape[:2], *size)
-        return forward_timestep_embed(layers, h, self.emb[rows], context, self.options, shape, **self.extra)
+        return forward_timestep_embed(layers, h, self.emb[rows], self.told(rows), self.options, shape, **self.extra)
+
+    def told(self, rows: Tensor) -> Tensor | None:
+        """The text for `rows`; taken once for all blocks of a level, where its frames are not in chunks."""
+        if self.text is not None or self.context is None:
+            return self.text  # every chunk holds frames of every conditioning
+        if self.taken[0] is not rows:
+            self.taken = rows, self.context[rows]
+        return self.taken[1]
 
     def after(self, h: Tensor, rows: Tensor, block: Block) -> Tensor:
         self.stand(block, h)
