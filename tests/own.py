@@ -83,3 +83,34 @@ def two_processes(told: list[str]) -> str:
             process.kill()
     assert [process.returncode for process in started] == [0, 0], "\n".join(printed)
     return printed[0]
+
+
+def write_sd15(path: Path, vae: Path) -> None:
+    """A checkpoint that ComfyUI takes for SD1.5: its widths and text encoder, two levels of one block, all at random; and a TAESD.
+
+    Run it in a process that has ComfyUI in its search path.
+    """
+    import importlib
+
+    from safetensors.torch import save_file
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    unet = importlib.import_module("comfy.ldm.modules.diffusionmodules.openaimodel").UNetModel(
+        image_size=32, in_channels=4, out_channels=4, model_channels=320, num_res_blocks=[1, 1], channel_mult=(1, 1), num_heads=8,
+        use_spatial_transformer=True, transformer_depth=[1, 1], transformer_depth_output=[1, 1, 1, 1], transformer_depth_middle=1,
+        context_dim=768, legacy=False, use_linear_in_transformer=False, dtype=torch.float32)
+    text = CLIPTextModel(CLIPTextConfig(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12,
+                                        hidden_act="quick_gelu"))
+    small_vae = importlib.import_module("comfy.taesd.taesd").TAESD()
+    generator = torch.Generator().manual_seed(2)
+    for name, parameter in (*unet.named_parameters(), *small_vae.named_parameters()):  # ComfyUI's layers hold whatever was in memory
+        noise = torch.randn(parameter.shape, generator=generator)
+        if parameter.ndim > 1:
+            parameter.data = noise * parameter[0].numel() ** -0.5
+        elif parameter.ndim == 1:
+            parameter.data = 0.05 * noise + float(name.endswith("weight"))
+    tensors = {f"model.diffusion_model.{name}": tensor for name, tensor in unet.state_dict().items()}
+    words = {name if name.startswith("text_model.") else f"text_model.{name}": tensor for name, tensor in text.state_dict().items()}
+    tensors |= {f"cond_stage_model.transformer.{name}": tensor for name, tensor in words.items()}
+    save_file({name: tensor.half().contiguous() for name, tensor in tensors.items()}, str(path))
+    save_file(small_vae.state_dict(), str(vae))

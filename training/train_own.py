@@ -21,7 +21,8 @@ from .conditions import model_input
 from .own import cache, start
 from .own.batches import Batch, Batches
 from .own.buckets import buckets
-from .own.image_model import ImageModel, load
+from .own.image_model import ImageModel
+from .own.load import load
 from .own.settings import Settings
 from .own.videos import find_videos
 from .run_state import Run, Schedule
@@ -99,14 +100,15 @@ def prepare(settings: Settings, accelerator: Accelerator) -> tuple[ImageModel, l
     recipe = cache.Recipe(settings.fps, settings.size, " ".join(names))
     missing = cache.missing(settings.cache, videos, recipe)
     accelerator.wait_for_everyone()  # all have looked before one writes
-    image, encoders = load(settings.checkpoint, settings.comfyui, encoders=bool(missing), vae=settings.vae)
+    dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[settings.precision]
+    image, encoders = load(settings.checkpoint, settings.comfyui, dtype, encoders=bool(missing), vae=settings.vae)
     sizes = buckets(settings.size, image.multiple)
     if encoders is not None:
         cache.fill(settings.cache, missing[accelerator.process_index::accelerator.num_processes], recipe, sizes, encoders)
         encoders.close()
     accelerator.wait_for_everyone()
     clips = cache.open_cache(settings.cache, videos, recipe, settings.frames)
-    image.to(accelerator.device, torch.bfloat16 if settings.precision == "bf16" else torch.float32)
+    image.to(accelerator.device)
     return image, clips
 
 

@@ -164,7 +164,7 @@ def test_a_short_text_is_repeated_beside_a_long_one():
 
 def image(tmp_path: Path):
     own.write_checkpoint(tmp_path / "mini.safetensors")
-    found, encoders = mini.load(tmp_path / "mini.safetensors", True)
+    found, encoders = mini.load(tmp_path / "mini.safetensors", torch.float32, True)
     assert encoders is not None
     return found
 

@@ -26,15 +26,16 @@ PREDICTS = {"EPS": "eps", "V_PREDICTION": "v"}  # ComfyUI's name -> ours
 ENCODED = 16  # pictures per call of the VAE
 
 
-def load(checkpoint: Path, comfyui: Path, encoders: bool, vae: Path | None) -> tuple[ImageModel, Encoders | None]:
-    """The checkpoint's U-Net in float32, and its text encoder and VAE (or the one at `vae`) if asked for.
+def load(checkpoint: Path, comfyui: Path, dtype: torch.dtype, encoders: bool,
+         vae: Path | None) -> tuple[ImageModel, Encoders | None]:
+    """The checkpoint's U-Net in `dtype`, and its text encoder and VAE (or the one at `vae`) if asked for.
 
     Raises ValueError naming what is missing, or the architecture when it is no U-Net of images.
     """
     sd, utils = start(comfyui, "comfy.sd"), start(comfyui, "comfy.utils")
     try:
         model, clip, own_vae, *_ = sd.load_checkpoint_guess_config(
-            str(checkpoint), output_vae=encoders and vae is None, output_clip=encoders, model_options={"dtype": torch.float32})
+            str(checkpoint), output_vae=encoders and vae is None, output_clip=encoders, model_options={"dtype": dtype})
     except RuntimeError as error:
         raise ValueError(f"checkpoint: ComfyUI does not know what {checkpoint} is; it must be a whole checkpoint of SD1.5, SD2.x or "
                          f"SDXL ({str(error).splitlines()[0]})") from error

@@ -9,7 +9,6 @@ in the nodes (`stunet_core.spacetime`); only how one block runs is the model's o
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -88,8 +87,8 @@ class ImageModel(ABC):
     def host(self, emb: Tensor, context: Tensor, frames: int) -> Host:
         """How one block runs. emb: (b f) e; context: b n c"""
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> None:
-        self.net.to(device, dtype)
+    def to(self, device: torch.device) -> None:
+        self.net.to(device)
         self.bars, self.blank = self.bars.to(device), self.blank.to(device)
 
     def forward(self, skeleton: Skeleton, x: Tensor, t: Tensor, context: Tensor, y: Tensor | None, clip: Clip,
@@ -108,16 +107,3 @@ class ImageModel(ABC):
     def noised(self, z: Tensor, noise: Tensor, bar: Tensor) -> tuple[Tensor, Tensor]:
         """What the U-Net is given, and what it should say: (b f) 4 h w each"""
         return add_noise(z, noise, bar), noise if self.prediction == "eps" else velocity(z, noise, bar)
-
-
-def load(checkpoint: Path, comfyui: Path, *, encoders: bool, vae: Path | None = None) -> tuple[ImageModel, Encoders | None]:
-    """The image model of a checkpoint, and what encodes for it if asked for. Raises ValueError saying what is wrong."""
-    from . import mini
-
-    if mini.recognised(checkpoint):
-        if vae is not None:
-            raise ValueError("vae: the mini model has its own; leave --vae out")
-        return mini.load(checkpoint, encoders)
-    from . import comfyui as user  # here: the mini model needs no ComfyUI, and importing it takes seconds
-
-    return user.load(checkpoint, comfyui, encoders, vae)

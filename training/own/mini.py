@@ -24,12 +24,12 @@ def recognised(checkpoint: Path) -> bool:
     return CONFIG in open_tensors(checkpoint).metadata
 
 
-def load(checkpoint: Path, encoders: bool) -> tuple[ImageModel, Encoders | None]:
-    """The mini model at `checkpoint`, in float32."""
+def load(checkpoint: Path, dtype: torch.dtype, encoders: bool) -> tuple[ImageModel, Encoders | None]:
+    """The mini model at `checkpoint`: its U-Net in `dtype`."""
     found = load_checkpoint(checkpoint)
     net = UNet(found.config)
     fill(net, found.unet, checkpoint)
-    return MiniImage(net), MiniEncoders(found) if encoders else None
+    return MiniImage(net.to(dtype)), MiniEncoders(found) if encoders else None
 
 
 class MiniImage(ImageModel):
