@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import AttentionBlock, ConvBlock, TemporalBlock, TimeDown, TimeUp
+from .clock import CHANNELS, clock
 from .layout import Layout, Position
 from .motion_module import MotionBlock, MotionConfig
 
@@ -33,7 +34,8 @@ class SkeletonConfig:
 
     `ratios[i]` frames of level i share one frame of level i + 1. `pooled_channels` is the width of the pooled text that
     the blocks hear beside the U-Net's embedding (0: only the embedding). `motion` describes the blocks of that kind.
-    `hold`: it was trained with what is given held over time (`hold.py`). `model` names the U-Net it was trained on.
+    `hold`: it was trained with what is given held over time (`hold.py`). `clock`: its blocks hear how far a frame is from the
+    clip's middle (`clock.py`). `model` names the U-Net it was trained on.
     """
 
     blocks: tuple[BlockSpec, ...]
@@ -48,6 +50,7 @@ class SkeletonConfig:
     model: str = ""
     motion: MotionConfig | None = None
     hold: bool = False
+    clock: bool = False
 
     def __post_init__(self) -> None:
         blocks = tuple(b if isinstance(b, BlockSpec) else BlockSpec(**b) for b in self.blocks)
@@ -87,7 +90,7 @@ class SkeletonConfig:
 
 
 def lumiere(layout: Layout, ratios: tuple[int, ...], *, pooled_channels: int = 0, head_channels: int = 32,
-            joint: bool = True, hold: bool = False, model: str = "") -> SkeletonConfig:
+            joint: bool = True, hold: bool = False, clock: bool = False, model: str = "") -> SkeletonConfig:
     """Lumiere's arrangement: convolution at every level but the coarsest, attention there (2401.12945, sec. 3.1)."""
 
     def spec(p: Position) -> BlockSpec:
@@ -96,7 +99,7 @@ def lumiere(layout: Layout, ratios: tuple[int, ...], *, pooled_channels: int = 0
     return SkeletonConfig(
         blocks=tuple(spec(p) for p in layout.positions), ratios=ratios, down_channels=layout.down_channels,
         up_channels=layout.up_channels, emb_channels=layout.emb_channels, pooled_channels=pooled_channels,
-        head_channels=head_channels, joint=joint, hold=hold, model=model)
+        head_channels=head_channels, joint=joint, hold=hold, clock=clock, model=model)
 
 
 def _block(spec: BlockSpec, config: SkeletonConfig) -> TemporalBlock:
@@ -109,7 +112,8 @@ def _block(spec: BlockSpec, config: SkeletonConfig) -> TemporalBlock:
 
 
 class Skeleton(nn.Module):
-    """The temporal layers. Keys: `blocks.<position>.*`, `down.<level>.*`, `up.<level>.*`, `cond.*`.
+    """The temporal layers. Keys: `blocks.<position>.*`, `down.<level>.*`, `up.<level>.*`, `cond.*`,
+    `clock.weight`.
 
     Motion modules hear nothing of the embedding, so a skeleton of nothing else has no `cond`.
     """
@@ -119,6 +123,9 @@ class Skeleton(nn.Module):
         self.config = config
         heard = any(b.kind != "motion" for b in config.blocks)
         self.cond = nn.Linear(config.emb_channels + config.pooled_channels, config.cond_channels) if heard else None
+        self.clock = nn.Linear(CHANNELS, config.cond_channels, bias=False) if heard and config.clock else None
+        if self.clock is not None:
+            nn.init.zeros_(self.clock.weight)
         self.blocks = nn.ModuleDict({b.position: _block(b, config) for b in config.blocks})
         self.down = nn.ModuleDict({
             str(i + 1): TimeDown(c, r)
@@ -127,8 +134,8 @@ class Skeleton(nn.Module):
             str(i + 1): TimeUp(c, r)
             for i, (c, r) in enumerate(zip(config.up_channels, config.ratios, strict=True)) if r > 1})
 
-    def condition(self, emb: Tensor, y: Tensor | None) -> Tensor:
-        """What modulates the blocks, per row: (b f) e, (b f) p -> (b f) cond"""
+    def condition(self, emb: Tensor, y: Tensor | None, frames: int | None = None) -> Tensor:
+        """What modulates the blocks, per row: (b f) e, (b f) p -> (b f) cond. `frames`: of a clip that has a middle; a loop has none."""
         if self.cond is None:
             return emb
         emb = emb.to(self.cond.weight.dtype)
@@ -137,4 +144,7 @@ class Skeleton(nn.Module):
                 raise ValueError(f"weights: they were trained with pooled text of {self.config.pooled_channels} "
                                  f"channels, the model passes {'none' if y is None else y.shape[-1]}")
             emb = torch.cat([emb, y.to(emb.dtype)], dim=-1)
-        return F.silu(self.cond(F.silu(emb)))
+        cond = self.cond(F.silu(emb))
+        if self.clock is not None and frames is not None:
+            cond = cond + self.clock(clock(frames, cond.device).to(cond.dtype)).repeat(cond.shape[0] // frames, 1)
+        return F.silu(cond)

@@ -40,6 +40,7 @@ class Clip:
     ratios: tuple[int, ...] | None = None
     positions: str = POSITIONS[0]    # what motion modules do at a level of more frames than they know
     where: Tensor | None = field(default=None, compare=False)
+    clock: bool = True       # blocks hear how far a frame is from the middle, if they were trained to; never in a loop
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.frames < 1:
@@ -222,7 +223,7 @@ def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Ske
         return _image(net, x, clip, host)
     if skeleton.config.hold and x.shape[1] == GIVEN.stop:
         x = hold_input(x, clip.frames)
-    state = Walk(skeleton, clip, host, skeleton.condition(emb, y), chunks)
+    state = Walk(skeleton, clip, host, skeleton.condition(emb, y, clip.frames if clip.clock and not clip.loop else None), chunks)
     h, skips = state.pad(x), []
 
     for i, layers in enumerate(net.input_blocks):  # type: ignore[arg-type]

@@ -2,9 +2,10 @@
 
 Plain v-loss at zero terminal SNR, counted more on the things than on the background until the learning rate falls; the text
 encoder and the autoencoder are frozen. Frames come from the middle of motions (rotated, cut off, small), for the video stage
-freezes this net and could not show later what it never saw. For the same reason some rows have a memory of another time where nothing
-is given, as frames of clips do (`stunet_core.hold`): the picture moved a little, or, with `--clips`, another frame of its clip. Many holes lie on the things: there the net is told where to
-draw, and learns what a thing looks like before it must also choose its place.
+freezes this net and could not show later what it never saw. For the same reason some rows have a memory of another time where
+nothing is given, as frames of clips do (`stunet_core.hold`): the picture moved a little, or, with `--clips`, another frame of its
+clip. Many holes lie on the things: there the net is told where to draw, and learns what a thing looks like before it must also
+choose its place.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from einops import rearrange
-from torch import Tensor
+from torch import Tensor, nn
 
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar, velocity
 from stunet_core.mini.text import TextEncoder
@@ -40,8 +41,8 @@ SHEET_PROMPTS = ("a 3d style rocket on a purple background", "a flat apple on a 
                  "a 3d tulip on a white background")
 
 
-def init(net: UNet, weights: dict[str, Tensor]) -> None:
-    """Take over all `weights` whose shapes fit (not the embedding layers of a net without `scale_shift`)."""
+def init(net: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Take over all `weights` whose shapes fit (not the embedding layers of a net without `scale_shift`, no clock where there was none)."""
     own = net.state_dict()
     fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
     net.load_state_dict({**own, **fitting})

@@ -5,6 +5,7 @@ number goes on from the checkpoint). With rotary positions a cut needs no offset
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,13 @@ from .latents import ensure, load_autoencoder, load_text
 from .run_state import Run, Schedule
 from .sampling import sample
 from .sheets import save_sheet
-from .train_image import NO_TEXT, ON_THINGS, pick, weight_on_things
+from .train_image import NO_TEXT, ON_THINGS, Batch, init, pick, weight_on_things
 
 RATIOS = (2, 2)  # time halves with each spatial halving
 NO_TEXT_GIVEN = 0.5  # share of empty captions where what is given could say it all: otherwise the words do, and it is not looked at
-NOISY = 0.7      # below 1: more of the steps in which motion is decided
+NO_CLOCK = 0.1   # share of steps without the clock: loops have none
+CENTRED = 0.8    # share of cuts with nothing given that lie in the clip's middle, as any clip made of words does
+NOISY = 0.6      # below 1: more of the steps in which motion is decided
 SHEET_PROMPTS = ("a flat apple moving left on a green background", "a 3d style rocket flying up on a purple background",
                  "a line art panda bouncing on a pink background", "a cartoon car moving right on a yellow background",
                  "a 3d guitar spinning on an orange background", "a cartoon sailboat circling on a teal background")
@@ -58,7 +61,15 @@ class Inflated(nn.Module):
 
 def new_skeleton(net: UNet) -> Skeleton:
     """Lumiere's arrangement for the mini U-Net; its blocks also hear the pooled text."""
-    return Skeleton(lumiere(read_layout(net), RATIOS, pooled_channels=net.config.pooled_dim, hold=True, model="STUNet mini"))
+    return Skeleton(lumiere(read_layout(net), RATIOS, pooled_channels=net.config.pooled_dim, hold=True, clock=True, model="STUNet mini"))
+
+
+def cut(rng: np.random.Generator, batch: Batch, tasks: Sequence[str], frames: int) -> tuple[Tensor, np.ndarray]:
+    """`frames` of each clip -> latents (b f) 4 h w; where things are, bool b t f h w"""
+    spare = batch.z.shape[1] - frames
+    start = [spare // 2 if task == "none" and rng.random() < CENTRED else int(rng.integers(0, spare + 1)) for task in tasks]
+    z = torch.cat([z[s:s + frames] for z, s in zip(batch.z, start, strict=True)])
+    return z, np.stack([things[:, s:s + frames] for things, s in zip(batch.things, start, strict=True)])
 
 
 @torch.no_grad()
@@ -110,9 +121,9 @@ def main() -> None:
     data = ensure(args.data, args.scenes, "clips", args.objects, 20)
     skeleton = new_skeleton(net)
     if args.init:
-        skeleton.load_state_dict(torch.load(args.init, map_location="cpu", weights_only=True)["ema"])
+        init(skeleton, torch.load(args.init, map_location="cpu", weights_only=True)["ema"])
     optimizer = torch.optim.AdamW(skeleton.parameters(), args.lr, weight_decay=0.01)
-    run = Run(args.out, skeleton, optimizer, Schedule(args.steps, args.lr, decay=args.decay), ema_decay=0.997,
+    run = Run(args.out, skeleton, optimizer, Schedule(args.steps, args.lr, warmup=60, decay=args.decay), ema_decay=0.997,
               main=accelerator.is_main_process)
     if args.resume:
         run.resume()
@@ -123,9 +134,7 @@ def main() -> None:
         tasks = draw_tasks(rng, VIDEO_TASKS, args.batch)
         no_text = np.array([NO_TEXT_GIVEN if task in TELLING else NO_TEXT for task in tasks])
         batch = pick(rng, data, args.batch, tokenizer, no_text)
-        start = int(rng.integers(0, batch.z.shape[1] - args.frames + 1))
-        z = batch.z[:, start:start + args.frames].flatten(0, 1)  # (b f) 4 h w
-        things = batch.things[:, :, start:start + args.frames]
+        z, things = cut(rng, batch, tasks, args.frames)
         with torch.no_grad():
             context, y = text(batch.ids)
         t = torch.from_numpy((TIMESTEPS * rng.random(args.batch) ** NOISY).astype(np.int64))
@@ -133,7 +142,7 @@ def main() -> None:
         noise = torch.from_numpy(rng.standard_normal(z.shape, dtype=np.float32))
         keep = keep_batch(rng, tasks, args.frames, *z.shape[-2:], things=things, wordless=batch.wordless)
         x = model_input(add_noise(z, noise, bar), z, keep)  # channels_last would be slower: its group norm is (88 against 132 frames/s)
-        output = model(x, t, context, y, Clip(args.batch, args.frames))
+        output = model(x, t, context, y, Clip(args.batch, args.frames, clock=bool(rng.random() >= NO_CLOCK)))
         weight = weight_on_things(things, ON_THINGS if run.step < args.steps - args.decay else 1.0)
         loss = ((output.float() - velocity(z, noise, bar)).square() * weight).mean()
         accelerator.backward(loss)
