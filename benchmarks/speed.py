@@ -6,11 +6,15 @@
 
 One denoising step with guidance (two conditionings), random weights of SD1.5's size and motion modules of 32 positions, in
 plain torch: the same layers, walk and chunks as in ComfyUI. Times are compared within one run only. `overhead` is the walk
-without strides and temporal blocks against the U-Net's own forward pass. Prints a table and writes output/bench/speed.json.
+without strides and temporal blocks against the U-Net's own forward pass, inside ComfyUI (`_inside`) and in plain torch.
+`text` and `embedding` are the shares of all operations that read the text and embed the time step: frame by frame, as an
+image model does, and once for all frames. Prints a table and writes output/bench/speed.json.
 """
 
 import argparse
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -32,6 +36,7 @@ from stunet_core.spacetime import Clip
 from stunet_core.strides import ratios
 from stunet_core.windows import windowed, windows
 
+TEXT = (".attn2.to_k", ".attn2.to_v")  # the layers that read it
 ROOT = Path(__file__).resolve().parent.parent
 SD15 = MiniConfig(model_channels=320, channel_mult=(1, 2, 4, 4), num_res_blocks=2, attention=(True, True, True, False),
                   head_channels=40, context_dim=768, pooled_dim=768, in_channels=4, text_tokens=77)
@@ -39,7 +44,7 @@ TINY = replace(SD15, model_channels=32, head_channels=32, context_dim=32, pooled
 LEVELS, CELL, CHUNK = 4, 8, 16
 LENGTH, OVERLAP = 16, 4  # frames of a window
 WANTED = {"windows_time": 2.2, "windows_flops": 2.2}  # at least so many times the single pass
-MOST = {"single_memory_of_window": 1.5, "overhead": 1.03}       # at most so many times a 16-frame window's, the U-Net's own
+MOST = {"single_memory_of_window": 1.5, "overhead": 1.03, "overhead_one_frame": 1.03}  # at most so many times a window's, the U-Net's own
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,28 @@ def counted(config: MiniConfig, frames: int, size: int) -> dict[str, float]:
     return out
 
 
+def shares(config: MiniConfig, frames: int, size: int) -> dict[str, float]:
+    """What the text and the time step take of all operations without temporal blocks: worked out frame by frame, and once."""
+    subject, out = Subject(config, frames, size, "meta", torch.float32), {}
+    ways = {"each": (lambda: subject.image(subject.x), frames), "once": (lambda: subject.clip(subject.x, "none", temporal=False), 1)}
+    for way, (run, times) in ways.items():
+        with FlopCounterMode(display=False) as counter:
+            run()
+        with FlopCounterMode(display=False) as embedding:
+            subject.net.embed(subject.t.repeat(times), subject.y.repeat(times, 1))
+        text = sum(sum(ops.values()) for name, ops in counter.get_flop_counts().items() if name.endswith(TEXT))
+        out |= {f"text_{way}": text / counter.get_total_flops(),
+                f"embedding_{way}": embedding.get_total_flops() / counter.get_total_flops()}
+    return out
+
+
+def inside() -> dict[str, float]:
+    """The overhead inside ComfyUI, in a process of its own."""
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks._inside"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def multiply_rate(device: str, dtype: torch.dtype) -> float:
     """What this machine's matrix multiplication reaches, in 10^12 operations per second."""
     n = 2048
@@ -180,13 +207,14 @@ def main() -> None:
     flops = counted(config, args.frames, size)
     figures = {f"{name}_tflop": value for name, value in flops.items()}
     figures["windows_flops"] = flops["windows"] / flops["single"]
+    figures |= shares(config, args.frames, size)
     if not args.counted:
         subject, rate = Subject(config, args.frames, size, args.device, dtype), multiply_rate(args.device, dtype)
         costs = {}
         for name, run in subject.ways().items():
             costs[name] = measure(run, args.device)
             print(f"{name}: {costs[name].seconds:.2f} s", flush=True)
-        figures["overhead"] = overhead(subject, args.device)
+        figures |= inside() | {"overhead_plain_torch": overhead(subject, args.device)}
         window = measure(lambda: subject.clip(subject.x[:CHUNK], "none"), args.device)
         for name, cost in costs.items():
             figures |= {f"{name}_{what}": value for what, value in asdict(cost).items()}
@@ -196,7 +224,7 @@ def main() -> None:
     print(f"{args.frames} frames at {size}x{size}, {args.dtype} on {args.device}{', tiny net' if args.tiny else ''}")
     for name, value in figures.items():
         wanted = f"at least {WANTED[name]}" if name in WANTED else f"at most {MOST[name]}" if name in MOST else ""
-        print(f"{name:<26}{value:>12.3f}  {wanted}".rstrip())
+        print(f"{name:<26}{value:>12.4f}  {wanted}".rstrip())
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps({**figures, "frames": args.frames, "size": size, "dtype": args.dtype,
                                     "device": args.device, "tiny": args.tiny}, indent=2) + "\n", encoding="utf-8")
