@@ -15,6 +15,7 @@ from .host import files
 from .host.shelf import Shelf
 from .load_mini import STUNetLoadMini
 from .masks import STUNetMaskPath, STUNetTrackMask
+from .motion_lora import STUNetMotionLora
 from .report import STUNetClipReport
 from .sampler import STUNetSampler
 from .style_reference import STUNetStyleReference
@@ -34,7 +35,8 @@ class STUNetExtension(ComfyExtension):
         return [self.loader(STUNetLoadMini), self.loader(STUNetApply), STUNetEmptyClip, STUNetSampler,
                 STUNetImageToVideo, STUNetKeyframes, STUNetAnimateRegion, STUNetInpaint, STUNetOutpaint, STUNetExtend,
                 STUNetComposite, STUNetTrackMask, STUNetMaskPath, STUNetClipReport,
-                STUNetStyleReference, STUNetFitStyle, STUNetBlendStyle]
+                STUNetStyleReference, STUNetFitStyle, STUNetBlendStyle,
+                STUNetMotionLora]
 
     def loader(self, node: type[io.ComfyNode]) -> Any:
         """`node` with this extension's shelf; a subclass, so that no state hangs on the module's own class."""

@@ -146,7 +146,8 @@ def refuse(names: Iterable[str]) -> None:
     """Raise ValueError when the keys tell of something that motion modules alone cannot do."""
     names = list(names)
     if any("lora" in name.lower() for name in names):
-        raise ValueError("it is a motion LoRA, which changes a motion module and is none itself")
+        raise ValueError("it is a motion LoRA, which changes a motion module and is none itself: use the Motion LoRA node after Apply "
+                         "STUNet")
     for part, name in NOT_ALONE.items():
         if any(part in key for key in names):
             raise ValueError(f"it is {name}, whose motion modules work only with other layers that are not supported")
