@@ -29,7 +29,9 @@ from .spatial import ComfyHost, conditionings, embed
 KEY = "stunet"
 CHUNK = 16  # frames at once in layers that treat each frame alone, at most
 SPARE = 0.5  # of the free memory, what a chunk may take
-HELD = 0.25  # of the memory ComfyUI reckons for a frame, what the walk holds of each frame outside its chunk: the skips
+# Of the memory ComfyUI reckons for a frame (measured: tests/nodes/test_memory.py), what the walk takes at its peak:
+BUSY = 1.4   # of each frame of a chunk, in a motion module at the finest level
+HELD = 0.25  # of each other frame: the skips
 
 
 class WholePatcher(ModelPatcher):
@@ -163,5 +165,12 @@ class Prepare:
         """ComfyUI reckons with all frames at once; the walk holds one chunk, and the skips."""
         frames = noise_shape[0]
         check_loop(replace(self.clip, frames=frames), self.ratios)
-        alike = min(frames, CHUNK + round((frames - CHUNK) * HELD))
-        return executor(model, [alike, *noise_shape[1:]], *args, **kwargs)
+        return executor(model, [reckoned(frames), *noise_shape[1:]], *args, **kwargs)
+
+
+def reckoned(frames: int) -> int:
+    """How many frames of the image model, all at once, take as much memory as a clip of `frames`."""
+    if frames == 1:
+        return 1
+    chunk = min(frames, CHUNK)
+    return round(chunk * BUSY + (frames - chunk) * HELD)
