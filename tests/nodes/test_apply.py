@@ -140,6 +140,22 @@ def test_one_file_is_one_set_of_weights_and_comfyui_frees_it(graph: Any) -> None
     assert module() is None
 
 
+def test_nothing_of_ours_holds_on_to_a_model(graph: Any) -> None:
+    """Gone with its last user, by reference counts alone; else ComfyUI says "Potential memory leak" and collects garbage."""
+    def sampled() -> list[weakref.ref]:
+        model, clip, _ = graph.mini()
+        applied = graph.apply(model)
+        graph.sample(applied, clip, CLIP)
+        return [weakref.ref(model.model), weakref.ref(applied.get_additional_models_with_key("stunet")[0].model)]
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert [held() for held in sampled()] == [None, None]
+    finally:
+        gc.enable()
+
+
 def test_comfyui_does_not_reckon_with_all_frames_at_once(graph: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model, clip, _ = graph.mini()
     shapes: list[int] = []
