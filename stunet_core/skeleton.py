@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import AttentionBlock, ConvBlock, TemporalBlock, TimeDown, TimeUp
-from .clock import CHANNELS, clock
+from .clock import CHANNELS
 from .layout import Layout, Position
 from .motion_module import MotionBlock, MotionConfig
 
@@ -125,7 +125,7 @@ class Skeleton(nn.Module):
         self.cond = nn.Linear(config.emb_channels + config.pooled_channels, config.cond_channels) if heard else None
         self.clock = nn.Linear(CHANNELS, config.cond_channels, bias=False) if heard and config.clock else None
         if self.clock is not None:
-            nn.init.zeros_(self.clock.weight)
+            nn.init.normal_(self.clock.weight, std=0.05)  # every block's last projection is zero: a fresh one still changes nothing
         self.blocks = nn.ModuleDict({b.position: _block(b, config) for b in config.blocks})
         self.down = nn.ModuleDict({
             str(i + 1): TimeDown(c, r)
@@ -134,8 +134,8 @@ class Skeleton(nn.Module):
             str(i + 1): TimeUp(c, r)
             for i, (c, r) in enumerate(zip(config.up_channels, config.ratios, strict=True)) if r > 1})
 
-    def condition(self, emb: Tensor, y: Tensor | None, frames: int | None = None) -> Tensor:
-        """What modulates the blocks, per row: (b f) e, (b f) p -> (b f) cond. `frames`: of a clip that has a middle; a loop has none."""
+    def condition(self, emb: Tensor, y: Tensor | None, time: Tensor | None = None) -> Tensor:
+        """What modulates the blocks, per row: (b f) e, (b f) p -> (b f) cond. `time`: (b f) CHANNELS of `clock.py`; None says nothing."""
         if self.cond is None:
             return emb
         emb = emb.to(self.cond.weight.dtype)
@@ -145,6 +145,6 @@ class Skeleton(nn.Module):
                                  f"channels, the model passes {'none' if y is None else y.shape[-1]}")
             emb = torch.cat([emb, y.to(emb.dtype)], dim=-1)
         cond = self.cond(F.silu(emb))
-        if self.clock is not None and frames is not None:
-            cond = cond + self.clock(clock(frames, cond.device).to(cond.dtype)).repeat(cond.shape[0] // frames, 1)
+        if self.clock is not None and time is not None:
+            cond = cond + self.clock(time.to(cond.dtype))
         return F.silu(cond)

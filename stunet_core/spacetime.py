@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from .blocks import TemporalBlock, Time
 from .chunks import Chunks
-from .hold import GIVEN, hold_input
+from .clock import clock
+from .hold import GIVEN, MASK, hold_input
 from .layout import find
 from .motion_module import POSITIONS
 from .skeleton import Skeleton
@@ -40,7 +41,8 @@ class Clip:
     ratios: tuple[int, ...] | None = None
     positions: str = POSITIONS[0]    # what motion modules do at a level of more frames than they know
     where: Tensor | None = field(default=None, compare=False)
-    clock: bool = True       # blocks hear how far a frame is from the middle, if they were trained to; never in a loop
+    clock: bool = True       # blocks that were trained to hear how far a frame is from the middle do; never in a loop
+    late: Tensor | None = field(default=None, compare=False)    # rows: frames from the whole clip's middle to that of this cut
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.frames < 1:
@@ -221,9 +223,10 @@ def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Ske
                          f"{clip.rows * clip.frames}")
     if clip.frames == 1:
         return _image(net, x, clip, host)
+    cond = skeleton.condition(emb, y, time_told(x, skeleton, clip))
     if skeleton.config.hold and x.shape[1] == GIVEN.stop:
         x = hold_input(x, clip.frames)
-    state = Walk(skeleton, clip, host, skeleton.condition(emb, y, clip.frames if clip.clock and not clip.loop else None), chunks)
+    state = Walk(skeleton, clip, host, cond, chunks)
     h, skips = state.pad(x), []
 
     for i, layers in enumerate(net.input_blocks):  # type: ignore[arg-type]
@@ -250,6 +253,18 @@ def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Ske
             h = state.up(state.spatial([upsample], ("output", i), h, size=size))
 
     return state.crop(state.chunked(lambda part, rows: net.out(part), h))  # type: ignore[operator]
+
+
+def time_told(x: Tensor, skeleton: Skeleton, clip: Clip) -> Tensor | None:
+    """(rows frames) CHANNELS, what blocks hear of the clock: nothing where something is given, which says itself when it is."""
+    if not (skeleton.config.clock and clip.clock) or clip.loop:
+        return None
+    late = torch.zeros(clip.rows, device=x.device) if clip.late is None else clip.late
+    time = clock(clip.frames, late)
+    if x.shape[1] == GIVEN.stop:
+        alone = (x[:, MASK] >= 0.5).unflatten(0, (clip.rows, clip.frames)).all(dim=(1, 2, 3, 4))
+        time = time * alone[:, None, None]
+    return time.flatten(0, 1)
 
 
 def _image(net: nn.Module, x: Tensor, clip: Clip, host: Host) -> Tensor:

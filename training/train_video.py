@@ -1,11 +1,10 @@
 """Stage 4: the temporal skeleton, on clips, with the spatial U-Net frozen (Lumiere, 2401.12945, sec. 3.1).
 
-All tasks are mixed from the start. Clips are cut to `--frames`: short first, the whole 80 at the end (`--resume` with another
-number goes on from the checkpoint). With rotary positions a cut needs no offset.
+All tasks are mixed from the start. Each step sees whole clips or cuts of them (`--frames`). A clip made of words alone hears a clock
+(`stunet_core.clock`), and its cuts hear when they are. Very short cuts, of many more clips, teach where a caption's motion is at a time.
 """
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +32,7 @@ from .train_image import NO_TEXT, ON_THINGS, Batch, init, pick, weight_on_things
 RATIOS = (2, 2)  # time halves with each spatial halving
 NO_TEXT_GIVEN = 0.5  # share of empty captions where what is given could say it all: otherwise the words do, and it is not looked at
 NO_CLOCK = 0.1   # share of steps without the clock: loops have none
-CENTRED = 0.8    # share of cuts with nothing given that lie in the clip's middle, as any clip made of words does
+SHORT, SHORT_ALONE = 8, 0.85  # cuts of up to so many frames teach what captions say of a time: of most of them nothing is given
 NOISY = 0.6      # below 1: more of the steps in which motion is decided
 SHEET_PROMPTS = ("a flat apple moving left on a green background", "a 3d style rocket flying up on a purple background",
                  "a line art panda bouncing on a pink background", "a cartoon car moving right on a yellow background",
@@ -64,12 +63,13 @@ def new_skeleton(net: UNet) -> Skeleton:
     return Skeleton(lumiere(read_layout(net), RATIOS, pooled_channels=net.config.pooled_dim, hold=True, clock=True, model="STUNet mini"))
 
 
-def cut(rng: np.random.Generator, batch: Batch, tasks: Sequence[str], frames: int) -> tuple[Tensor, np.ndarray]:
-    """`frames` of each clip -> latents (b f) 4 h w; where things are, bool b t f h w"""
+def cut(rng: np.random.Generator, batch: Batch, frames: int) -> tuple[Tensor, np.ndarray, Tensor]:
+    """`frames` of each clip -> latents (b f) 4 h w; where things are, bool b t f h w; how late they are, b (`stunet_core.clock`)"""
     spare = batch.z.shape[1] - frames
-    start = [spare // 2 if task == "none" and rng.random() < CENTRED else int(rng.integers(0, spare + 1)) for task in tasks]
+    start = rng.integers(0, spare + 1, len(batch.z))
     z = torch.cat([z[s:s + frames] for z, s in zip(batch.z, start, strict=True)])
-    return z, np.stack([things[:, s:s + frames] for things, s in zip(batch.things, start, strict=True)])
+    things = np.stack([things[:, s:s + frames] for things, s in zip(batch.things, start, strict=True)])
+    return z, things, torch.from_numpy(start - spare / 2)
 
 
 @torch.no_grad()
@@ -101,8 +101,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--decay", type=int, default=400)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--frames", type=int, default=80, help="frames of a clip seen at once")
+    parser.add_argument("--batch", type=int, default=2, help="clips of the longest cut in a step, or as many more as a shorter cut allows")
+    parser.add_argument("--frames", type=int, nargs="+", default=[80, 40], help="frames of a clip seen at once: one of these in each step")
     parser.add_argument("--lr", type=float, default=8e-4)
     parser.add_argument("--seed", type=int, default=4)
     parser.add_argument("--sheets", type=int, default=300, help="steps from one contact sheet to the next")
@@ -131,18 +131,22 @@ def main() -> None:
     bars = alphas_bar()
     while run.running:
         rng = run.rng(args.seed)
-        tasks = draw_tasks(rng, VIDEO_TASKS, args.batch)
+        frames = int(rng.choice(args.frames))
+        count = args.batch * max(args.frames) // frames
+        tasks = draw_tasks(rng, VIDEO_TASKS, count)
+        if frames <= SHORT:
+            tasks = ["none" if rng.random() < SHORT_ALONE else task for task in tasks]
         no_text = np.array([NO_TEXT_GIVEN if task in TELLING else NO_TEXT for task in tasks])
-        batch = pick(rng, data, args.batch, tokenizer, no_text)
-        z, things = cut(rng, batch, tasks, args.frames)
+        batch = pick(rng, data, count, tokenizer, no_text)
+        z, things, late = cut(rng, batch, frames)
         with torch.no_grad():
             context, y = text(batch.ids)
-        t = torch.from_numpy((TIMESTEPS * rng.random(args.batch) ** NOISY).astype(np.int64))
-        bar = bars[t].repeat_interleave(args.frames)[:, None, None, None]
+        t = torch.from_numpy((TIMESTEPS * rng.random(count) ** NOISY).astype(np.int64))
+        bar = bars[t].repeat_interleave(frames)[:, None, None, None]
         noise = torch.from_numpy(rng.standard_normal(z.shape, dtype=np.float32))
-        keep = keep_batch(rng, tasks, args.frames, *z.shape[-2:], things=things, wordless=batch.wordless)
+        keep = keep_batch(rng, tasks, frames, *z.shape[-2:], things=things, wordless=batch.wordless)
         x = model_input(add_noise(z, noise, bar), z, keep)  # channels_last would be slower: its group norm is (88 against 132 frames/s)
-        output = model(x, t, context, y, Clip(args.batch, args.frames, clock=bool(rng.random() >= NO_CLOCK)))
+        output = model(x, t, context, y, Clip(count, frames, clock=bool(rng.random() >= NO_CLOCK), late=late))
         weight = weight_on_things(things, ON_THINGS if run.step < args.steps - args.decay else 1.0)
         loss = ((output.float() - velocity(z, noise, bar)).square() * weight).mean()
         accelerator.backward(loss)
