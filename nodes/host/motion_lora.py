@@ -4,6 +4,7 @@ from pathlib import Path
 
 import comfy.lora
 from comfy.model_patcher import ModelPatcher
+from torch import Tensor
 
 from ...stunet_core.motion_lora import load_motion_lora
 from .apply import KEY
@@ -25,7 +26,7 @@ def add_motion_lora(model: ModelPatcher, path: Path, strength: float) -> ModelPa
     out = model.clone()
     if strength == 0:
         return out
-    tensors = {}
+    tensors: dict[str, Tensor | None] = {}
     for name, pair in changes.items():
         tensors |= {f"{name}.lora_up.weight": pair.up, f"{name}.lora_down.weight": pair.down}
         if pair.alpha is not None:
