@@ -1,16 +1,17 @@
-"""How far each frame is from its clip's middle, for blocks that are to know when they are, not only what is near them.
+"""How far each frame is from its clip's middle, added to the U-Net's embedding beside time step and pooled text.
 
-Rotary positions and convolutions are the same at any time: a thing could begin anywhere on its way. In pure noise, where a clip's
-motion is decided, nothing says where it is but the caption and the clock.
+Rotary positions and convolutions are the same at any time, so a thing could begin anywhere on its way. In pure noise, where a
+clip's motion is decided, nothing says where it is but the caption and the clock. The image model is trained on single frames that
+are told when they are; as an image model it is told nothing, which adds nothing.
 """
 
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 PERIODS = (320.0, 160.0, 80.0, 40.0, 20.0)  # frames
-LOUD = 3.0  # how far the sines swing: quiet ones are drowned by what the caption and the noise level say
+LOUD = 3.0  # how far the sines swing
 CHANNELS = 2 * len(PERIODS) + 1
 
 
@@ -22,3 +23,10 @@ def clock(frames: int, late: Tensor) -> Tensor:
     time = torch.arange(frames, device=late.device, dtype=torch.float32) - (frames - 1) / 2 + late.float()[:, None]  # b f
     angles = 2 * math.pi * time[..., None] / torch.tensor(PERIODS, device=late.device)
     return LOUD * torch.cat([time[..., None] / 40, angles.sin(), angles.cos()], dim=-1)
+
+
+def new_clock(emb_channels: int) -> nn.Linear:
+    """From what `clock` says to what is added to the embedding: nothing, before training."""
+    layer = nn.Linear(CHANNELS, emb_channels, bias=False)
+    nn.init.zeros_(layer.weight)
+    return layer

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import AttentionBlock, ConvBlock, TemporalBlock, TimeDown, TimeUp
-from .clock import CHANNELS
+from .clock import new_clock
 from .layout import Layout, Position
 from .motion_module import MotionBlock, MotionConfig
 
@@ -34,7 +34,7 @@ class SkeletonConfig:
 
     `ratios[i]` frames of level i share one frame of level i + 1. `pooled_channels` is the width of the pooled text that
     the blocks hear beside the U-Net's embedding (0: only the embedding). `motion` describes the blocks of that kind.
-    `hold`: it was trained with what is given held over time (`hold.py`). `clock`: its blocks hear how far a frame is from the
+    `hold`: it was trained with what is given held over time (`hold.py`). `clock`: frames are told how far they are from the
     clip's middle (`clock.py`). `model` names the U-Net it was trained on.
     """
 
@@ -123,9 +123,7 @@ class Skeleton(nn.Module):
         self.config = config
         heard = any(b.kind != "motion" for b in config.blocks)
         self.cond = nn.Linear(config.emb_channels + config.pooled_channels, config.cond_channels) if heard else None
-        self.clock = nn.Linear(CHANNELS, config.cond_channels, bias=False) if heard and config.clock else None
-        if self.clock is not None:
-            nn.init.normal_(self.clock.weight, std=0.05)  # every block's last projection is zero: a fresh one still changes nothing
+        self.clock = new_clock(config.emb_channels) if config.clock else None
         self.blocks = nn.ModuleDict({b.position: _block(b, config) for b in config.blocks})
         self.down = nn.ModuleDict({
             str(i + 1): TimeDown(c, r)
@@ -134,8 +132,8 @@ class Skeleton(nn.Module):
             str(i + 1): TimeUp(c, r)
             for i, (c, r) in enumerate(zip(config.up_channels, config.ratios, strict=True)) if r > 1})
 
-    def condition(self, emb: Tensor, y: Tensor | None, time: Tensor | None = None) -> Tensor:
-        """What modulates the blocks, per row: (b f) e, (b f) p -> (b f) cond. `time`: (b f) CHANNELS of `clock.py`; None says nothing."""
+    def condition(self, emb: Tensor, y: Tensor | None) -> Tensor:
+        """What modulates the blocks, per row: (b f) e, (b f) p -> (b f) cond"""
         if self.cond is None:
             return emb
         emb = emb.to(self.cond.weight.dtype)
@@ -144,7 +142,4 @@ class Skeleton(nn.Module):
                 raise ValueError(f"weights: they were trained with pooled text of {self.config.pooled_channels} "
                                  f"channels, the model passes {'none' if y is None else y.shape[-1]}")
             emb = torch.cat([emb, y.to(emb.dtype)], dim=-1)
-        cond = self.cond(F.silu(emb))
-        if self.clock is not None and time is not None:
-            cond = cond + self.clock(time.to(cond.dtype))
-        return F.silu(cond)
+        return F.silu(self.cond(F.silu(emb)))

@@ -41,7 +41,7 @@ class Clip:
     ratios: tuple[int, ...] | None = None
     positions: str = POSITIONS[0]    # what motion modules do at a level of more frames than they know
     where: Tensor | None = field(default=None, compare=False)
-    clock: bool = True       # blocks that were trained to hear how far a frame is from the middle do; never in a loop
+    clock: bool = True       # frames are told how far they are from the middle, if the weights know: see `tell_time`
     late: Tensor | None = field(default=None, compare=False)    # rows: frames from the whole clip's middle to that of this cut
 
     def __post_init__(self) -> None:
@@ -205,6 +205,21 @@ class Walk:
         return self.skeleton.up[key](h, frames, self.clip.loop)
 
 
+def tell_time(emb: Tensor, x: Tensor, skeleton: Skeleton, clip: Clip) -> Tensor:
+    """The embedding (rows frames) e for `walk` and its host, with what the clock says of each frame of input `x` added.
+
+    Nothing is said in a loop, which has no middle, and where something is given, which says itself when it is.
+    """
+    if skeleton.clock is None or not clip.clock or clip.loop or clip.frames == 1:
+        return emb
+    late = torch.zeros(clip.rows, device=x.device) if clip.late is None else clip.late
+    time = clock(clip.frames, late)
+    if x.shape[1] == GIVEN.stop:
+        alone = (x[:, MASK] >= 0.5).unflatten(0, (clip.rows, clip.frames)).all(dim=(1, 2, 3, 4))
+        time = time * alone[:, None, None]
+    return emb + skeleton.clock(time.flatten(0, 1).to(skeleton.clock.weight.dtype)).to(emb.dtype)
+
+
 def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Skeleton, clip: Clip, host: Host,
          chunks: Chunks | None = None) -> Tensor:
     """The Space-Time U-Net's forward pass.
@@ -212,7 +227,8 @@ def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Ske
     Args:
         net: a U-Net in the LDM layout whose `out` ends it.
         x: (rows frames) c h w, any frame count; one frame is exactly the image model.
-        emb: (rows frames) e, the U-Net's embedding of time step and `y`; `y`: (rows frames) p, pooled text or None.
+        emb: (rows frames) e, the U-Net's embedding of time step and `y`, with what `tell_time` adds; `y`: (rows frames) p, pooled
+            text or None.
         chunks: how many frames at once, instead of `clip.chunk`; says afterwards how many fitted into memory.
 
     Returns:
@@ -223,10 +239,9 @@ def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Ske
                          f"{clip.rows * clip.frames}")
     if clip.frames == 1:
         return _image(net, x, clip, host)
-    cond = skeleton.condition(emb, y, time_told(x, skeleton, clip))
     if skeleton.config.hold and x.shape[1] == GIVEN.stop:
         x = hold_input(x, clip.frames)
-    state = Walk(skeleton, clip, host, cond, chunks)
+    state = Walk(skeleton, clip, host, skeleton.condition(emb, y), chunks)
     h, skips = state.pad(x), []
 
     for i, layers in enumerate(net.input_blocks):  # type: ignore[arg-type]
@@ -253,18 +268,6 @@ def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Ske
             h = state.up(state.spatial([upsample], ("output", i), h, size=size))
 
     return state.crop(state.chunked(lambda part, rows: net.out(part), h))  # type: ignore[operator]
-
-
-def time_told(x: Tensor, skeleton: Skeleton, clip: Clip) -> Tensor | None:
-    """(rows frames) CHANNELS, what blocks hear of the clock: nothing where something is given, which says itself when it is."""
-    if not (skeleton.config.clock and clip.clock) or clip.loop:
-        return None
-    late = torch.zeros(clip.rows, device=x.device) if clip.late is None else clip.late
-    time = clock(clip.frames, late)
-    if x.shape[1] == GIVEN.stop:
-        alone = (x[:, MASK] >= 0.5).unflatten(0, (clip.rows, clip.frames)).all(dim=(1, 2, 3, 4))
-        time = time * alone[:, None, None]
-    return time.flatten(0, 1)
 
 
 def _image(net: nn.Module, x: Tensor, clip: Clip, host: Host) -> Tensor:

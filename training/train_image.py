@@ -4,8 +4,8 @@ Plain v-loss at zero terminal SNR, counted more on the things than on the backgr
 encoder and the autoencoder are frozen. Frames come from the middle of motions (rotated, cut off, small), for the video stage
 freezes this net and could not show later what it never saw. For the same reason some rows have a memory of another time where
 nothing is given, as frames of clips do (`stunet_core.hold`): the picture moved a little, or, with `--clips`, another frame of its
-clip. Many holes lie on the things: there the net is told where to draw, and learns what a thing looks like before it must also
-choose its place.
+clip; and frames of clips that nothing is given of are told when they are (`stunet_core.clock`). Many holes lie on the things:
+there the net is told where to draw, and learns what a thing looks like before it must also choose its place.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from accelerate import Accelerator
 from einops import rearrange
 from torch import Tensor, nn
 
+from stunet_core.clock import clock, new_clock
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar, velocity
 from stunet_core.mini.text import TextEncoder
 from stunet_core.mini.tokenizer import Tokenizer
@@ -33,7 +34,9 @@ from .sheets import save_sheet
 NO_TEXT = 0.12   # share of empty captions, for guidance
 NOISY = 0.6      # below 1: more of the steps in which what the caption says is decided, fewer of those that only sharpen
 REMEMBER = 0.35, ("none", "hole", "thing")  # share of rows with a memory of another time, and the tasks that have one
+OF_CLIPS = 0.75  # share of frames of clips, if there are any: they know another time, and when they are
 NO_TEXT_REMEMBERED = 0.4  # share of empty captions among them: otherwise the words say it all
+NO_CLOCK = 0.15  # share of frames that are not told when they are, besides those that something is given of
 ON_THINGS = 3.0  # weight of a latent cell on a thing against one of background, until the learning rate falls
 SHEET_PROMPTS = ("a 3d style rocket on a purple background", "a flat apple on a green background",
                  "a line art panda on a pink background", "a cartoon car on a yellow background",
@@ -51,12 +54,14 @@ def init(net: nn.Module, weights: dict[str, Tensor]) -> None:
 
 @dataclass(frozen=True)
 class Batch:
-    """z: b f 4 h w fp32; ids: b n; things: bool b 2 f h w; wordless: bool b, whose captions are empty."""
+    """z: b f 4 h w fp32; ids: b n; things: bool b 2 f h w; wordless: bool b, whose captions are empty. Of single frames, `late`: b,
+    how many frames after the middle of its clip each is; nan where that is not known."""
 
     z: Tensor
     ids: Tensor
     things: np.ndarray
     wordless: np.ndarray
+    late: Tensor
 
 
 def pick(rng: np.random.Generator, data: Latents, batch: int, tokenizer: Tokenizer, no_text: float | np.ndarray = NO_TEXT) -> Batch:
@@ -66,19 +71,39 @@ def pick(rng: np.random.Generator, data: Latents, batch: int, tokenizer: Tokeniz
     ids = data.ids[index, wording].long()
     wordless = rng.random(batch) < no_text
     ids[torch.from_numpy(wordless)] = torch.tensor(tokenizer.pad([], ids.shape[1]))
-    return Batch(data.z[index].float(), ids, data.things[index].numpy(), wordless)
+    return Batch(data.z[index].float(), ids, data.things[index].numpy(), wordless, torch.full((batch,), torch.nan))
 
 
 def one_frame(rng: np.random.Generator, batch: Batch) -> tuple[Batch, Tensor]:
     """One frame of each clip of a batch, and another of the same clip (b 4 h w)"""
     here, there = rng.integers(0, batch.z.shape[1], (2, len(batch.z)))
     each = np.arange(len(batch.z))
-    return Batch(batch.z[each, here][:, None], batch.ids, batch.things[each, :, here][:, :, None], batch.wordless), batch.z[each, there]
+    late = torch.from_numpy(here - (batch.z.shape[1] - 1) / 2)
+    frame = Batch(batch.z[each, here][:, None], batch.ids, batch.things[each, :, here][:, :, None], batch.wordless, late)
+    return frame, batch.z[each, there]
 
 
 def joined(a: Batch, b: Batch) -> Batch:
     return Batch(torch.cat([a.z, b.z]), torch.cat([a.ids, b.ids]), np.concatenate([a.things, b.things]),
-                 np.concatenate([a.wordless, b.wordless]))
+                 np.concatenate([a.wordless, b.wordless]), torch.cat([a.late, b.late]))
+
+
+class Timed(nn.Module):
+    """The image model, and the clock that tells frames of clips when they are; the video stage takes over both."""
+
+    def __init__(self, net: UNet):
+        super().__init__()
+        self.net, self.clock = net, new_clock(net.time_embed[2].out_features)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, t: Tensor, context: Tensor, y: Tensor, late: Tensor) -> Tensor:
+        """late: b, as `Batch` has it; nan says nothing"""
+        told = torch.where(late.isnan()[:, None], 0.0, clock(1, late.nan_to_num())[:, 0])  # b CHANNELS
+        return self.net(x, t, context, y, self.clock(told))
+
+
+def untimed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Of the weights of a `Timed`, or of an image model without a clock: those of the image model."""
+    return {name.removeprefix("net."): value for name, value in weights.items() if name != "clock.weight"}
 
 
 def weight_on_things(things: np.ndarray, on_things: float) -> Tensor:
@@ -115,7 +140,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("runs/frames.pt"), help="cache of encoded frames, made if missing")
     parser.add_argument("--scenes", type=int, default=44000, help="frames in that cache")
     parser.add_argument("--objects", type=int, default=64, help="how many of the world's objects to learn")
-    parser.add_argument("--clips", type=Path, help="cache of encoded clips: a third of each batch are frames of these")
+    parser.add_argument("--clips", type=Path, help="cache of encoded clips: most of each batch are frames of these")
     parser.add_argument("--compile", action="store_true", help="torch.compile: a few minutes first, then about a quarter faster")
     parser.add_argument("--out", type=Path, default=Path("runs/image"))
     args = parser.parse_args()
@@ -127,12 +152,13 @@ def main() -> None:
     layout = torch.channels_last if args.compile else torch.contiguous_format  # torch's own group norm is slow in channels_last
     net = UNet(MODEL).to(memory_format=layout)  # type: ignore[call-overload]
     if args.init:
-        init(net, torch.load(args.init, map_location="cpu", weights_only=True)["ema"])
-    optimizer = torch.optim.AdamW(net.parameters(), args.lr, betas=(0.9, 0.99), weight_decay=0.01)
-    run = Run(args.out, net, optimizer, Schedule(args.steps, args.lr, decay=args.decay), main=accelerator.is_main_process)
+        init(net, untimed(torch.load(args.init, map_location="cpu", weights_only=True)["ema"]))
+    timed = Timed(net)
+    optimizer = torch.optim.AdamW(timed.parameters(), args.lr, betas=(0.9, 0.99), weight_decay=0.01)
+    run = Run(args.out, timed, optimizer, Schedule(args.steps, args.lr, decay=args.decay), main=accelerator.is_main_process)
     if args.resume:
         run.resume()
-    model, optimizer = accelerator.prepare(net, optimizer)
+    model, optimizer = accelerator.prepare(timed, optimizer)
     if args.compile:
         model = torch.compile(model)
     bars = alphas_bar()
@@ -141,7 +167,7 @@ def main() -> None:
         tasks = draw_tasks(rng, IMAGE_TASKS, args.batch)
         remember = np.array([task in REMEMBER[1] for task in tasks]) & (rng.random(args.batch) < REMEMBER[0])
         no_text = np.where(remember, NO_TEXT_REMEMBERED, NO_TEXT)
-        of_clips = args.batch // 3 if clips else 0
+        of_clips = int(OF_CLIPS * args.batch) if clips else 0
         batch = pick(rng, data, args.batch - of_clips, tokenizer, no_text[of_clips:])
         memory = shifted(batch.z[:, 0], rng)
         if clips:
@@ -155,22 +181,25 @@ def main() -> None:
         bar = bars[t][:, None, None, None]
         noise = torch.from_numpy(rng.standard_normal(z.shape, dtype=np.float32))
         keep = keep_batch(rng, tasks, 1, *z.shape[-2:], things=batch.things, wordless=batch.wordless)
+        untold = keep.amax(dim=(1, 2, 3)) + memory.abs().amax(dim=(1, 2, 3)) + torch.from_numpy(rng.random(args.batch) < NO_CLOCK)
+        late = torch.where(untold > 0, torch.nan, batch.late)
         x = model_input(add_noise(z, noise, bar), z, keep, memory).to(memory_format=layout)
         with accelerator.autocast():
-            output = model(x, t, context, y)
+            output = model(x, t, context, y, late)
         weight = weight_on_things(batch.things, ON_THINGS if run.step < args.steps - args.decay else 1.0)
         loss = ((output.float() - velocity(z, noise, bar)).square() * weight).mean()
         accelerator.backward(loss)
         run.update(loss)
         if accelerator.is_main_process and run.step % 500 == 0:
-            sheet(net, run, text, tokenizer, args.out / f"sheet_{run.step:06d}.png")
+            sheet(timed, run, text, tokenizer, args.out / f"sheet_{run.step:06d}.png")
     run.save()
 
 
-def sheet(net: UNet, run: Run, text: TextEncoder, tokenizer: Tokenizer, path: Path) -> None:
+def sheet(timed: Timed, run: Run, text: TextEncoder, tokenizer: Tokenizer, path: Path) -> None:
     """Two samples of each of SHEET_PROMPTS with the averaged weights."""
-    live = {k: p.detach().clone() for k, p in net.named_parameters()}
-    run.ema.copy_to(net)
+    net = timed.net
+    live = {k: p.detach().clone() for k, p in timed.named_parameters()}
+    run.ema.copy_to(timed)
     length = net.config.text_tokens
     ids = torch.tensor([tokenizer.pad(tokenizer.encode(p), length) for p in SHEET_PROMPTS for _ in range(2)])
     with torch.autocast("cpu", torch.bfloat16):
@@ -178,7 +207,7 @@ def sheet(net: UNet, run: Run, text: TextEncoder, tokenizer: Tokenizer, path: Pa
         frames = load_autoencoder().decode(z.float())
     save_sheet(path, frames.float(), 8, [p[:24] for p in SHEET_PROMPTS for _ in range(2)])
     with torch.no_grad():
-        for name, p in net.named_parameters():
+        for name, p in timed.named_parameters():
             p.copy_(live[name])
 
 

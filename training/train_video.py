@@ -27,7 +27,7 @@ from .latents import ensure, load_autoencoder, load_text
 from .run_state import Run, Schedule
 from .sampling import sample
 from .sheets import save_sheet
-from .train_image import NO_TEXT, ON_THINGS, Batch, init, pick, weight_on_things
+from .train_image import NO_TEXT, ON_THINGS, Batch, init, pick, untimed, weight_on_things
 
 RATIOS = (2, 2)  # time halves with each spatial halving
 NO_TEXT_GIVEN = 0.5  # share of empty captions where what is given could say it all: otherwise the words do, and it is not looked at
@@ -42,8 +42,15 @@ SHEET_PROMPTS = ("a flat apple moving left on a green background", "a 3d style r
 def load_unet(path: Path) -> UNet:
     """The frozen image model of stage 3 (its EMA)."""
     net = UNet(MODEL)
-    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["ema"])
+    net.load_state_dict(untimed(torch.load(path, map_location="cpu", weights_only=True)["ema"]))
     return net.eval().requires_grad_(False)
+
+
+def take_clock(skeleton: Skeleton, path: Path) -> None:
+    """What the image model of `path` learned of time, if it did: it goes on with the skeleton."""
+    weights = torch.load(path, map_location="cpu", weights_only=True)["ema"]
+    if skeleton.clock is not None and "clock.weight" in weights:
+        skeleton.clock.load_state_dict({"weight": weights["clock.weight"]})
 
 
 class Inflated(nn.Module):
@@ -122,6 +129,7 @@ def main() -> None:
     skeleton = new_skeleton(net)
     if args.init:
         init(skeleton, torch.load(args.init, map_location="cpu", weights_only=True)["ema"])
+    take_clock(skeleton, args.image)
     optimizer = torch.optim.AdamW(skeleton.parameters(), args.lr, weight_decay=0.01)
     run = Run(args.out, skeleton, optimizer, Schedule(args.steps, args.lr, warmup=60, decay=args.decay), ema_decay=0.997,
               main=accelerator.is_main_process)

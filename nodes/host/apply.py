@@ -18,7 +18,7 @@ from ...stunet_core import strides
 from ...stunet_core.chunks import Chunks
 from ...stunet_core.layout import read_layout
 from ...stunet_core.skeleton import Skeleton
-from ...stunet_core.spacetime import Clip, check_loop, walk
+from ...stunet_core.spacetime import Clip, check_loop, tell_time, walk
 from ...stunet_core.weights import load_skeleton
 from .mask_input import tell
 from .say import say
@@ -145,7 +145,7 @@ class SpaceTime:
         if x.dtype != dtype:
             raise ValueError(f"model: it now computes in {x.dtype}, but did in {dtype} when STUNet was applied. Put "
                              "the node that changes the precision before Apply STUNet.")
-        emb = embed(net, x, timesteps, y, options, clip.frames)
+        emb = tell_time(embed(net, x, timesteps, y, options, clip.frames), x, self.skeleton, clip)
         host = ComfyHost(net, x, emb, context, control, options, extra, clip.frames)
         chunks = Chunks(self.chunk(x, clip.rows))
         tried = chunks.frames

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from ..skeleton import Skeleton
-from ..spacetime import Block, Clip, walk
+from ..spacetime import Block, Clip, tell_time, walk
 from .unet import UNet, run_layers
 
 
@@ -30,4 +30,5 @@ def forward_clip(net: UNet, skeleton: Skeleton, x: Tensor, timesteps: Tensor, co
                  clip: Clip) -> Tensor:
     """x: (rows frames) 9 h w; timesteps: rows; context: rows n c; y: rows p -> v: (rows frames) 4 h w"""
     emb = net.embed(timesteps, y).repeat_interleave(clip.frames, dim=0)
+    emb = tell_time(emb, x, skeleton, clip)
     return walk(net, x, emb, y.repeat_interleave(clip.frames, dim=0), skeleton, clip, TorchHost(emb, context))

@@ -206,9 +206,12 @@ class UNet(nn.Module):
         t = timestep_embedding(timesteps, self.config.model_channels).to(dtype)
         return self.time_embed(t) + self.label_emb(y)
 
-    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor) -> Tensor:
-        """x: b 9 h w (noisy 4, mask 1, masked latent 4); context: b n context; y: b pooled -> v: b 4 h w."""
-        emb = self.embed(timesteps, y)
+    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor, more: Tensor | float = 0.0) -> Tensor:
+        """x: b 9 h w (noisy 4, mask 1, masked latent 4); context: b n context; y: b pooled -> v: b 4 h w.
+
+        `more` (b emb) is added to the embedding.
+        """
+        emb = self.embed(timesteps, y) + more
         h, skips = x, []
         for layers in self.input_blocks:
             h = run_layers(layers, h, emb, context)

@@ -1,4 +1,4 @@
-"""Blocks that hear when they are: from the clip's middle, never in a loop, and only if they were trained to."""
+"""Frames that are told when they are: from the clip's middle, never in a loop, and only with weights that know."""
 
 import dataclasses
 
@@ -10,12 +10,17 @@ from stunet_core.mini.host import forward_clip
 from stunet_core.skeleton import Skeleton
 from stunet_core.spacetime import Clip
 from tests import tiny
+from training.train_image import Timed, untimed
 
 
-def ticking() -> Skeleton:
+def ticking(loud: float = 1.0) -> Skeleton:
+    """The tiny skeleton with a clock of random weights; 0: an untrained one."""
     plain = tiny.skeleton()
     skeleton = Skeleton(dataclasses.replace(plain.config, clock=True)).eval().requires_grad_(False)
     skeleton.load_state_dict(plain.state_dict(), strict=False)
+    assert skeleton.clock is not None
+    if loud:
+        skeleton.clock.weight.normal_(0, loud, generator=torch.Generator().manual_seed(4))
     return skeleton
 
 
@@ -23,8 +28,7 @@ def inputs(frames: int) -> tuple[torch.Tensor, ...]:
     g = torch.Generator().manual_seed(3)
     x = torch.randn(1, 9, 8, 8, generator=g).repeat(frames, 1, 1, 1)
     x[:, MASK] = 1
-    return (x, torch.tensor([400]), torch.randn(1, 5, 32, generator=g),
-            torch.randn(1, 32, generator=g))
+    return x, torch.tensor([400]), torch.randn(1, 5, 32, generator=g), torch.randn(1, 32, generator=g)
 
 
 def test_time_is_told_from_the_middle_in_frames_whatever_the_length() -> None:
@@ -37,27 +41,24 @@ def test_time_is_told_from_the_middle_in_frames_whatever_the_length() -> None:
 
 
 def test_untrained_it_says_nothing_and_trained_it_tells_frames_apart() -> None:
-    net, skeleton = tiny.unet(), ticking()
-    x = inputs(8)
-    skeleton.clock.weight.zero_()
-    assert torch.equal(forward_clip(net, skeleton, *x, Clip(1, 8)), forward_clip(net, tiny.skeleton(), *x, Clip(1, 8)))
-    skeleton.clock.weight.normal_(0, 1, generator=torch.Generator().manual_seed(4))
-    told, untold = (forward_clip(net, skeleton, *x, Clip(1, 8, clock=on)) for on in (True, False))
+    net, x = tiny.unet(), inputs(8)
+    plain = forward_clip(net, tiny.skeleton(), *x, Clip(1, 8))
+    assert torch.equal(forward_clip(net, ticking(0), *x, Clip(1, 8)), plain)
+    told, untold = (forward_clip(net, ticking(), *x, Clip(1, 8, clock=on)) for on in (True, False))
     assert not torch.allclose(told[2], told[5], atol=1e-3)
-    assert torch.equal(untold, forward_clip(net, tiny.skeleton(), *x, Clip(1, 8)))
+    assert torch.equal(untold, plain)
 
 
-def test_a_loop_has_no_middle() -> None:
-    net, skeleton = tiny.unet(), ticking()
-    skeleton.clock.weight.normal_(0, 1, generator=torch.Generator().manual_seed(4))
-    x = inputs(8)
+def test_a_loop_has_no_middle_and_a_single_frame_no_time() -> None:
+    net, x = tiny.unet(), inputs(8)
     around = Clip(1, 8, loop=True)
-    assert torch.equal(forward_clip(net, skeleton, *x, around), forward_clip(net, tiny.skeleton(), *x, around))
+    assert torch.equal(forward_clip(net, ticking(), *x, around), forward_clip(net, tiny.skeleton(), *x, around))
+    image = inputs(1)
+    assert torch.equal(forward_clip(net, ticking(), *image, Clip(1, 1)), net(*image))
 
 
 def test_a_row_with_something_given_hears_nothing_and_its_neighbour_does() -> None:
     net, skeleton = tiny.unet(), ticking()
-    skeleton.clock.weight.normal_(0, 1, generator=torch.Generator().manual_seed(4))
     x, t, context, y = inputs(6)
     given = x.clone()
     given[0, MASK] = 0
@@ -68,10 +69,17 @@ def test_a_row_with_something_given_hears_nothing_and_its_neighbour_does() -> No
     assert torch.allclose(out, torch.cat([silent, told]), atol=1e-5)
 
 
-def test_rows_hear_the_same_clock() -> None:
-    net, skeleton = tiny.unet(), ticking()
-    skeleton.clock.weight.normal_(0, 1, generator=torch.Generator().manual_seed(4))
-    x, t, context, y = inputs(6)
-    one = forward_clip(net, skeleton, x, t, context, y, Clip(1, 6))
-    two = forward_clip(net, skeleton, x.repeat(2, 1, 1, 1), t.repeat(2), context.repeat(2, 1, 1), y.repeat(2, 1), Clip(2, 6))
-    assert torch.allclose(two, one.repeat(2, 1, 1, 1), atol=1e-5)
+def test_the_image_stage_tells_a_frame_what_the_walk_tells_it() -> None:
+    """Through layers of time as they begin, a clip's first frame is the image stage's frame of that time."""
+    net, known = tiny.unet(), ticking()
+    fresh = Skeleton(known.config).eval().requires_grad_(False)
+    timed = Timed(net)
+    for module in (fresh, timed):
+        module.clock.load_state_dict(known.clock.state_dict())  # type: ignore[union-attr]
+    x, t, context, y = inputs(4)
+    clip = forward_clip(net, fresh, x, t, context, y, Clip(1, 4, late=torch.tensor([20.0])))
+    one = x[:1], t, context, y
+    assert torch.allclose(clip[:1], timed(*one, torch.tensor([20.0 - 1.5])), atol=1e-5)
+    assert not torch.allclose(clip[0], clip[1], atol=1e-3)
+    assert torch.equal(timed(*one, torch.tensor([torch.nan])), net(*one))
+    assert untimed(timed.state_dict()).keys() == net.state_dict().keys()
