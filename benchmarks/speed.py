@@ -154,7 +154,8 @@ def counted(config: MiniConfig, frames: int, size: int) -> dict[str, float]:
 
 def shares(config: MiniConfig, frames: int, size: int) -> dict[str, float]:
     """What the text and the time step take of all operations without temporal blocks: worked out frame by frame, and once."""
-    subject, out = Subject(config, frames, size, "meta", torch.float32), {}
+    subject = Subject(config, frames, size, "meta", torch.float32)
+    out: dict[str, float] = {}
     ways = {"each": (lambda: subject.image(subject.x), frames), "once": (lambda: subject.clip(subject.x, "none", temporal=False), 1)}
     for way, (run, times) in ways.items():
         with FlopCounterMode(display=False) as counter:

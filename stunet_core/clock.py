@@ -8,6 +8,7 @@ are told when they are; as an image model it is told nothing, which adds nothing
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 PERIODS = (320.0, 160.0, 80.0, 40.0, 20.0)  # frames
@@ -25,8 +26,16 @@ def clock(frames: int, late: Tensor) -> Tensor:
     return LOUD * torch.cat([time[..., None] / 40, angles.sin(), angles.cos()], dim=-1)
 
 
-def new_clock(emb_channels: int) -> nn.Linear:
-    """From what `clock` says to what is added to the embedding: nothing, before training."""
-    layer = nn.Linear(CHANNELS, emb_channels, bias=False)
-    nn.init.zeros_(layer.weight)
-    return layer
+class Clock(nn.Module):
+    """What is added to the embedding of each frame, from the time and the pooled text: where a motion stands depends on both."""
+
+    def __init__(self, pooled_channels: int, emb_channels: int):
+        super().__init__()
+        self.hidden = nn.Linear(CHANNELS + pooled_channels, 2 * emb_channels)
+        self.out = nn.Linear(2 * emb_channels, emb_channels, bias=False)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, time: Tensor, y: Tensor | None) -> Tensor:
+        """n CHANNELS, n p -> n e"""
+        heard = time if y is None else torch.cat([time, y], dim=-1)
+        return self.out(F.silu(self.hidden(heard.to(self.out.weight.dtype))))

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import AttentionBlock, ConvBlock, TemporalBlock, TimeDown, TimeUp
-from .clock import new_clock
+from .clock import Clock
 from .layout import Layout, Position
 from .motion_module import MotionBlock, MotionConfig
 
@@ -113,7 +113,7 @@ def _block(spec: BlockSpec, config: SkeletonConfig) -> TemporalBlock:
 
 class Skeleton(nn.Module):
     """The temporal layers. Keys: `blocks.<position>.*`, `down.<level>.*`, `up.<level>.*`, `cond.*`,
-    `clock.weight`.
+    `clock.*`.
 
     Motion modules hear nothing of the embedding, so a skeleton of nothing else has no `cond`.
     """
@@ -123,7 +123,7 @@ class Skeleton(nn.Module):
         self.config = config
         heard = any(b.kind != "motion" for b in config.blocks)
         self.cond = nn.Linear(config.emb_channels + config.pooled_channels, config.cond_channels) if heard else None
-        self.clock = new_clock(config.emb_channels) if config.clock else None
+        self.clock = Clock(config.pooled_channels, config.emb_channels) if config.clock else None
         self.blocks = nn.ModuleDict({b.position: _block(b, config) for b in config.blocks})
         self.down = nn.ModuleDict({
             str(i + 1): TimeDown(c, r)

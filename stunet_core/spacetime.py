@@ -205,7 +205,7 @@ class Walk:
         return self.skeleton.up[key](h, frames, self.clip.loop)
 
 
-def tell_time(emb: Tensor, x: Tensor, skeleton: Skeleton, clip: Clip) -> Tensor:
+def tell_time(emb: Tensor, x: Tensor, y: Tensor | None, skeleton: Skeleton, clip: Clip) -> Tensor:
     """The embedding (rows frames) e for `walk` and its host, with what the clock says of each frame of input `x` added.
 
     Nothing is said in a loop, which has no middle, and where something is given, which says itself when it is.
@@ -213,11 +213,11 @@ def tell_time(emb: Tensor, x: Tensor, skeleton: Skeleton, clip: Clip) -> Tensor:
     if skeleton.clock is None or not clip.clock or clip.loop or clip.frames == 1:
         return emb
     late = torch.zeros(clip.rows, device=x.device) if clip.late is None else clip.late
-    time = clock(clip.frames, late)
+    said = skeleton.clock(clock(clip.frames, late).flatten(0, 1), y).to(emb.dtype)  # (rows frames) e
     if x.shape[1] == GIVEN.stop:
         alone = (x[:, MASK] >= 0.5).unflatten(0, (clip.rows, clip.frames)).all(dim=(1, 2, 3, 4))
-        time = time * alone[:, None, None]
-    return emb + skeleton.clock(time.flatten(0, 1).to(skeleton.clock.weight.dtype)).to(emb.dtype)
+        said = said * alone.repeat_interleave(clip.frames)[:, None]
+    return emb + said
 
 
 def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Skeleton, clip: Clip, host: Host,

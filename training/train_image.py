@@ -18,7 +18,7 @@ from accelerate import Accelerator
 from einops import rearrange
 from torch import Tensor, nn
 
-from stunet_core.clock import clock, new_clock
+from stunet_core.clock import Clock, clock
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar, velocity
 from stunet_core.mini.text import TextEncoder
 from stunet_core.mini.tokenizer import Tokenizer
@@ -93,17 +93,17 @@ class Timed(nn.Module):
 
     def __init__(self, net: UNet):
         super().__init__()
-        self.net, self.clock = net, new_clock(net.time_embed[2].out_features)  # type: ignore[arg-type]
+        self.net, self.clock = net, Clock(net.config.pooled_dim, net.time_embed[2].out_features)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, t: Tensor, context: Tensor, y: Tensor, late: Tensor) -> Tensor:
         """late: b, as `Batch` has it; nan says nothing"""
-        told = torch.where(late.isnan()[:, None], 0.0, clock(1, late.nan_to_num())[:, 0])  # b CHANNELS
-        return self.net(x, t, context, y, self.clock(told))
+        said = self.clock(clock(1, late.nan_to_num())[:, 0], y)  # b e
+        return self.net(x, t, context, y, said * ~late.isnan()[:, None])
 
 
 def untimed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Of the weights of a `Timed`, or of an image model without a clock: those of the image model."""
-    return {name.removeprefix("net."): value for name, value in weights.items() if name != "clock.weight"}
+    return {name.removeprefix("net."): value for name, value in weights.items() if not name.startswith("clock.")}
 
 
 def weight_on_things(things: np.ndarray, on_things: float) -> Tensor:

@@ -49,8 +49,9 @@ def load_unet(path: Path) -> UNet:
 def take_clock(skeleton: Skeleton, path: Path) -> None:
     """What the image model of `path` learned of time, if it did: it goes on with the skeleton."""
     weights = torch.load(path, map_location="cpu", weights_only=True)["ema"]
-    if skeleton.clock is not None and "clock.weight" in weights:
-        skeleton.clock.load_state_dict({"weight": weights["clock.weight"]})
+    learned = {name.removeprefix("clock."): value for name, value in weights.items() if name.startswith("clock.")}
+    if skeleton.clock is not None and learned:
+        skeleton.clock.load_state_dict(learned)
 
 
 class Inflated(nn.Module):

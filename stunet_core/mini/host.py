@@ -30,5 +30,6 @@ def forward_clip(net: UNet, skeleton: Skeleton, x: Tensor, timesteps: Tensor, co
                  clip: Clip) -> Tensor:
     """x: (rows frames) 9 h w; timesteps: rows; context: rows n c; y: rows p -> v: (rows frames) 4 h w"""
     emb = net.embed(timesteps, y).repeat_interleave(clip.frames, dim=0)
-    emb = tell_time(emb, x, skeleton, clip)
-    return walk(net, x, emb, y.repeat_interleave(clip.frames, dim=0), skeleton, clip, TorchHost(emb, context))
+    y = y.repeat_interleave(clip.frames, dim=0)
+    emb = tell_time(emb, x, y, skeleton, clip)
+    return walk(net, x, emb, y, skeleton, clip, TorchHost(emb, context))

@@ -16,15 +16,16 @@ from training.train_image import Timed, untimed
 def ticking(loud: float = 1.0) -> Skeleton:
     """The tiny skeleton with a clock of random weights; 0: an untrained one."""
     plain = tiny.skeleton()
+    torch.manual_seed(5)
     skeleton = Skeleton(dataclasses.replace(plain.config, clock=True)).eval().requires_grad_(False)
     skeleton.load_state_dict(plain.state_dict(), strict=False)
     assert skeleton.clock is not None
     if loud:
-        skeleton.clock.weight.normal_(0, loud, generator=torch.Generator().manual_seed(4))
+        skeleton.clock.out.weight.normal_(0, loud, generator=torch.Generator().manual_seed(4))
     return skeleton
 
 
-def inputs(frames: int) -> tuple[torch.Tensor, ...]:
+def inputs(frames: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     g = torch.Generator().manual_seed(3)
     x = torch.randn(1, 9, 8, 8, generator=g).repeat(frames, 1, 1, 1)
     x[:, MASK] = 1

@@ -71,7 +71,7 @@ def test_image_to_video_moves_away_from_its_image(finished: Finished, client: Cl
 
 def test_key_frames_are_shown_at_their_times(finished: Finished, client: Client) -> None:
     _, _, given, done = watched(finished, client, "key_frames")
-    assert given.all(axis=(1, 2)).nonzero()[0].tolist() == [0, 24, 47]
+    assert np.flatnonzero(given.all(axis=(1, 2))).tolist() == [0, 24, 47]
     for number, frame in enumerate((0, 24, 47), 1):
         picture = np.asarray(Image.open(SOURCE.with_name(f"stunet_fox_{number}.png")).convert("RGB"))
         assert np.array_equal(done[frame], picture)
