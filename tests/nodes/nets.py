@@ -67,10 +67,11 @@ def randomise(module: torch.nn.Module) -> None:
 
 @functools.cache
 def weights(family: str, in_channels: int) -> torch.nn.Module:
-    """One for all tests: nodes change nothing in them."""
-    made = supported(family, config(family, in_channels)).get_model({}, "")
-    randomise(made.diffusion_model)
-    return made.requires_grad_(False)
+    """One for all tests: nodes change nothing in them. Made outside inference mode, in which the first of them may ask."""
+    with torch.inference_mode(False):
+        made = supported(family, config(family, in_channels)).get_model({}, "")
+        randomise(made.diffusion_model)
+        return made.requires_grad_(False)
 
 
 def model(family: str, in_channels: int = 4) -> Any:

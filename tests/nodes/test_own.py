@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from safetensors import safe_open
 
 from stunet_core.skeleton import Skeleton, lumiere
@@ -121,13 +122,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_two_processes_with_a_stop_are_one_without_and_the_loss_falls(folder: Path) -> None:
+    AcceleratorState._reset_state(True)
     main(own.arguments(folder, "alone", accumulate=2))
     losses = [json.loads(line)["loss"] for line in (folder / "run" / "log.jsonl").read_text().splitlines()]
     assert len(losses) == 4 and losses[-1] < losses[0] * 0.9, losses
     two, one = (torch.load(folder / run / "state.pt", weights_only=True) for run in ("run", "alone"))
     assert two["step"] == one["step"] == 16
-    furthest = max(float((two["ema"][name] - weight).abs().max()) for name, weight in one["ema"].items())
-    assert furthest < 1e-3, "only the order of sums differs"
+    apart = torch.cat([(two["ema"][name] - weight).abs().flatten() for name, weight in one["ema"].items()])
+    assert apart.mean() < 1e-5, "only the order of sums differs; a step moves a weight by up to 2e-3"
 
 
 def test_what_was_trained_is_loaded_by_apply(folder: Path, graph: Any) -> None:
@@ -146,6 +148,7 @@ def sd15(tmp_path_factory: pytest.TempPathFactory, pack: Any) -> Path:
     (folder / "videos" / "fade.mp4").write_bytes(own.video(own.greys(*range(0, 240, 20), width=128)))
     (folder / "videos" / "fade.txt").write_text("from black to white")
     own.write_sd15(folder / "sd15.safetensors", folder / "taesd.safetensors")
+    AcceleratorState._reset_state(True)  # a process has one precision, and other tests of this one have trained in fp32
     main(own.arguments(folder, "run", checkpoint=folder / "sd15.safetensors", vae=folder / "taesd.safetensors", steps=2, batch=1,
                        precision="bf16", lean=True, strides="gentle"))
     return folder
