@@ -65,13 +65,18 @@ def randomise(module: torch.nn.Module) -> None:
             parameter.data = noise * parameter[0].numel() ** -0.5
 
 
+def made(family: str, in_channels: int) -> torch.nn.Module:
+    """The whole of a model of this family with weights that can be trained against, wherever it is asked for."""
+    with torch.inference_mode(False):
+        model = supported(family, config(family, in_channels)).get_model({}, "")
+        randomise(model.diffusion_model)
+        return model.requires_grad_(False)
+
+
 @functools.cache
 def weights(family: str, in_channels: int) -> torch.nn.Module:
-    """One for all tests: nodes change nothing in them. Made outside inference mode, in which the first of them may ask."""
-    with torch.inference_mode(False):
-        made = supported(family, config(family, in_channels)).get_model({}, "")
-        randomise(made.diffusion_model)
-        return made.requires_grad_(False)
+    """One for all tests: nodes change nothing in them. (ComfyUI puts back what it patched as tensors of inference mode.)"""
+    return made(family, in_channels)
 
 
 def model(family: str, in_channels: int = 4) -> Any:

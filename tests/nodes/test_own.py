@@ -28,7 +28,7 @@ FAMILIES = [("SD15", 4), ("SD15", 9), ("SD20", 4), ("SDXL", 4)]
 
 
 def image(family: str, channels: int) -> ComfyImage:
-    return of_model(nets.model(family, channels).model)
+    return of_model(nets.made(family, channels))
 
 
 def inputs(found: ComfyImage, clips: int = 1) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
