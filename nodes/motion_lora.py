@@ -20,7 +20,7 @@ class STUNetMotionLora(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="A clip model with a motion module: the output of Apply STUNet, or of another "
                                                 "Motion LoRA."),
-                io.Combo.Input("lora", options=files.loras(),
+                io.Combo.Input("lora", options=files.motion_loras(),
                                tooltip="A LoRA of a motion module, such as AnimateDiff's v2_lora_ZoomIn, which goes with its v2 module. "
                                        "Put it into models/animatediff_motion_lora; models/stunet and models/loras are searched too."),
                 io.Float.Input("strength", default=1.0, min=-4.0, max=4.0, step=0.05, round=0.001,
@@ -31,12 +31,12 @@ class STUNetMotionLora(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, lora: str) -> bool | str:
-        return files.check_lora(lora)
+        return files.check(lora, "lora")
 
     @classmethod
     def fingerprint_inputs(cls, lora: str, **_) -> str:
-        return files.stamp(files.find_lora(lora))
+        return files.fingerprint(lora, "lora")
 
     @classmethod
     def execute(cls, model, lora: str, strength: float) -> io.NodeOutput:
-        return io.NodeOutput(add_motion_lora(model, files.find_lora(lora), strength))
+        return io.NodeOutput(add_motion_lora(model, files.find(lora, "lora"), strength))

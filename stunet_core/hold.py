@@ -7,7 +7,7 @@ to all others. Held, it stands before every frame's spatial layers, and the mask
 import torch
 from torch import Tensor
 
-NOISY, MASK, GIVEN = slice(0, 4), slice(4, 5), slice(5, 9)  # channels of SD-inpainting's layout
+MASK, GIVEN = slice(4, 5), slice(5, 9)  # channels of SD-inpainting's layout, behind the noisy latents
 
 
 def held(given: Tensor, keep: Tensor, frames: int) -> Tensor:

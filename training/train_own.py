@@ -119,7 +119,7 @@ def first_skeleton(settings: Settings, image: ImageModel) -> Skeleton:
         return Skeleton(SkeletonConfig(**json.loads(begun.read_text(encoding="utf-8"))))
     if settings.init is not None:
         return start.skeleton_from(settings.init, image, settings.strides, settings.hold)
-    hold = image.inpaints and (image.hold if settings.hold is None else settings.hold)
+    hold = image.inpaints and bool(settings.hold)
     return start.new_skeleton(image, settings.strides or "lumiere", settings.frames, settings.size, hold)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import folder_paths
 
 FOLDER, MOTION_FOLDER, LORA_FOLDER = "stunet", "animatediff_models", "animatediff_motion_lora"
-LORA_FOLDERS = (LORA_FOLDER, FOLDER, "loras")
+SEARCHED = {"weights": (FOLDER, MOTION_FOLDER), "lora": (LORA_FOLDER, FOLDER, "loras")}  # by a node's input, the first one first
 EXTENSIONS = {".safetensors", ".ckpt", ".pt", ".pth"}  # all but the first are read only as far as they are plain tensors
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 MINI = "mini.safetensors"  # the embedded model
@@ -32,61 +32,38 @@ def choices(bundled: str) -> list[str]:
     return [bundled, *dict.fromkeys(name for name in names if name not in BUNDLED)]
 
 
-def find(name: str) -> Path:
-    """The weights called `name`: the user's file if there is one, else the bundled one.
+def motion_loras() -> list[str]:
+    """Names for a drop-down: what lies in the LoRAs' own folder first."""
+    return list(dict.fromkeys(name for folder in SEARCHED["lora"] for name in folder_paths.get_filename_list(folder)))
+
+
+def find(name: str, kind: str = "weights") -> Path:
+    """The file called `name` for the input `kind`: the user's if there is one, else the bundled one.
 
     Raises ValueError naming the folders searched when neither exists.
     """
-    for folder in (FOLDER, MOTION_FOLDER):
+    for folder in SEARCHED[kind]:
         found = folder_paths.get_full_path(folder, name)
         if found is not None:
             return Path(found)
-    if name in BUNDLED and (WEIGHTS / name).is_file():
-        return WEIGHTS / name
-    folders = ", ".join([*folder_paths.get_folder_paths(FOLDER), *folder_paths.get_folder_paths(MOTION_FOLDER), str(WEIGHTS)])
-    raise ValueError(f"weights: {name!r} is in none of the folders searched: {folders}. Put the file into the first of "
+    searched = [path for folder in SEARCHED[kind] for path in folder_paths.get_folder_paths(folder)]
+    if kind == "weights":
+        if name in BUNDLED and (WEIGHTS / name).is_file():
+            return WEIGHTS / name
+        searched.append(str(WEIGHTS))
+    raise ValueError(f"{kind}: {name!r} is in none of the folders searched: {', '.join(searched)}. Put the file into the first of "
                      "them and refresh the page, or choose another one.")
 
 
-def check(name: str | None) -> bool | str:
+def check(name: str | None, kind: str = "weights") -> bool | str:
     """For `validate_inputs`: True, or why there is no such file. None is a value that a link brings later."""
     try:
-        return name is None or bool(find(name))
+        return name is None or bool(find(name, kind))
     except ValueError as error:
         return str(error)
 
 
-def fingerprint(name: str) -> str:
+def fingerprint(name: str, kind: str = "weights") -> str:
     """Changes when the file called `name` does, so that cached outputs of the old one are not used."""
-    return stamp(find(name))
-
-
-def stamp(path: Path) -> str:
-    """Changes when the file at `path` does."""
-    stat = path.stat()
+    stat = find(name, kind).stat()
     return f"{stat.st_mtime_ns} {stat.st_size}"
-
-
-def loras() -> list[str]:
-    """Names for a drop-down of motion LoRAs: what lies in their own folder first."""
-    names = [name for folder in LORA_FOLDERS for name in folder_paths.get_filename_list(folder)]
-    return list(dict.fromkeys(names))
-
-
-def find_lora(name: str) -> Path:
-    """The LoRA called `name`. Raises ValueError naming the folders searched when there is none."""
-    for folder in LORA_FOLDERS:
-        found = folder_paths.get_full_path(folder, name)
-        if found is not None:
-            return Path(found)
-    folders = ", ".join(path for folder in LORA_FOLDERS for path in folder_paths.get_folder_paths(folder))
-    raise ValueError(f"lora: {name!r} is in none of the folders searched: {folders}. Put the file into the first of them and refresh "
-                     "the page, or choose another one.")
-
-
-def check_lora(name: str | None) -> bool | str:
-    """For `validate_inputs`, as `check` does."""
-    try:
-        return name is None or bool(find_lora(name))
-    except ValueError as error:
-        return str(error)

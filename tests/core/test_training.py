@@ -13,7 +13,8 @@ from training.conditions import IMAGE_TASKS, VIDEO_TASKS, draw_tasks, keep_batch
 from training.latents import cells
 from training.run_state import Run, Schedule
 from training.sampling import guided, sample
-from training.train_image import weight_on_things
+from training.train_image import Batch, one_frame, weight_on_things
+from training.train_video import cut
 
 
 def train(folder: Path, stops: list[int]) -> tuple[nn.Module, Run]:
@@ -68,6 +69,8 @@ def test_every_task_gives_what_its_name_says(task):
             assert keep[0].all() and not keep[1:].any()
         elif task == "first_last":
             assert keep[[0, -1]].all() and not keep[1:-1].any()
+        elif task == "keys":
+            assert 2 <= keep.all((1, 2)).sum() <= 4 and (keep.all((1, 2)) == keep.any((1, 2))).all()
         elif task == "prefix":
             given = np.asarray(keep.all((1, 2)))
             assert 1 <= given.sum() <= 6 and given[: given.sum()].all() and not keep[given.sum():].any()
@@ -101,6 +104,24 @@ def test_a_hole_without_a_word_leaves_the_things_in_sight():
     for k in range(40):
         assert keep[k][things(k % 8)[0]].all()
     assert not keep.all()
+
+
+def told_by_number(clips: int, frames: int) -> Batch:
+    """Clips whose every latent says which frame it is."""
+    z = torch.arange(float(frames))[None, :, None, None, None].expand(clips, -1, 4, 2, 2)
+    return Batch(z, torch.zeros(clips, 3, dtype=torch.long), np.zeros((clips, 2, frames, 2, 2), bool), np.zeros(clips, bool),
+                 torch.full((clips,), torch.nan))
+
+
+def test_cuts_and_single_frames_know_how_late_in_their_clip_they_are():
+    rng = np.random.default_rng(7)
+    z, things, late = cut(rng, told_by_number(30, 80), 4)
+    cuts = z[:, 0, 0, 0].unflatten(0, (30, 4))
+    assert things.shape == (30, 2, 4, 2, 2) and len(late.unique()) > 10
+    assert torch.equal(cuts.mean(1) - 39.5, late.float()) and torch.equal(cuts[:, 1:] - cuts[:, :-1], torch.ones(30, 3))
+    frames, others = one_frame(rng, told_by_number(30, 80))
+    assert torch.equal(frames.z[:, 0, 0, 0, 0] - 39.5, frames.late.float())
+    assert not torch.equal(others[:, 0, 0, 0], frames.z[:, 0, 0, 0, 0])
 
 
 def test_cells_are_those_a_thing_covers():

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from stunet_core.layout import read_layout
 from stunet_core.mini.schedule import add_noise, velocity
 from stunet_core.skeleton import Skeleton
-from stunet_core.spacetime import Clip, Host, walk
+from stunet_core.spacetime import Clip, Host, tell_time, walk
 
 from .lean import LeanHost, LeanSkeleton
 
@@ -53,12 +53,11 @@ class Encoders(ABC):
 class ImageModel(ABC):
     """A frozen U-Net, and how it was trained. `bars`: cumulative signal power per time step (T).
 
-    `blank`: what an inpainting model sees where nothing is given, per channel. `hold`: whether what is given is held over
-    time for it (`stunet_core.hold`) unless the user says otherwise.
+    `blank`: what an inpainting model sees where nothing is given, per channel.
     """
 
     def __init__(self, net: nn.Module, name: str, prediction: str, bars: Tensor, *, blank: Tensor | None = None,
-                 pooled_channels: int = 0, hold: bool = False):
+                 pooled_channels: int = 0):
         if prediction not in PREDICTIONS:
             raise ValueError(f"checkpoint: it predicts {prediction!r}; the trainer knows {' and '.join(PREDICTIONS)}")
         self.channels = int(net.input_blocks[0][0].weight.shape[1])  # type: ignore[index, union-attr]
@@ -67,7 +66,7 @@ class ImageModel(ABC):
                              "(inpainting) can be trained on")
         self.net, self.name, self.prediction, self.bars = net.eval().requires_grad_(False), name, prediction, bars.float()
         self.blank = torch.zeros(PLAIN) if blank is None else blank.float()
-        self.pooled_channels, self.hold = pooled_channels, hold
+        self.pooled_channels = pooled_channels
         self.layout = read_layout(net)
 
     @property
@@ -99,6 +98,7 @@ class ImageModel(ABC):
         with torch.no_grad():
             emb = self.embed(t, y).repeat_interleave(clip.frames, dim=0)           # (b f) e
         pooled = y.repeat_interleave(clip.frames, dim=0) if y is not None and self.pooled_channels else None
+        emb = tell_time(emb, x, pooled, skeleton, clip)
         host = self.host(emb, context, clip.frames)
         if lean:
             return walk(self.net, x, emb, pooled, LeanSkeleton(skeleton), clip, LeanHost(host))  # type: ignore[arg-type]

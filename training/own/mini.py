@@ -36,7 +36,7 @@ class MiniImage(ImageModel):
     """Its temporal blocks hear the pooled text as well."""
 
     def __init__(self, net: UNet):
-        super().__init__(net, "STUNet mini", "v", alphas_bar(), pooled_channels=net.config.pooled_dim, hold=True)
+        super().__init__(net, "STUNet mini", "v", alphas_bar(), pooled_channels=net.config.pooled_dim)
 
     def embed(self, t: Tensor, y: Tensor | None) -> Tensor:
         return self.net.embed(t, y)  # type: ignore[operator]
