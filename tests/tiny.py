@@ -40,11 +40,11 @@ def unet(config: MiniConfig = CONFIG) -> UNet:
     return seeded(lambda: UNet(config), 0)
 
 
-def skeleton(config: MiniConfig = CONFIG) -> Skeleton:
+def skeleton(config: MiniConfig = CONFIG, *, clock: bool = False) -> Skeleton:
     """Temporal layers for the U-Net of `config`, time halved at each of its two steps."""
     layout = read_layout(UNet(config))
     return seeded(lambda: Skeleton(lumiere(layout, (2, 2), pooled_channels=config.pooled_dim, head_channels=16,
-                                           model="mini")), 1)
+                                           clock=clock, model="mini")), 1)
 
 
 def write_weights(folder: Path, mini: str = "mini.safetensors", temporal: str = "mini_stunet.safetensors") -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from stunet_core.hold import MASK
+from stunet_core.mini.host import forward_clip
 from stunet_core.spacetime import Clip
 from stunet_core.weights import save_skeleton
 from tests import own, tiny
@@ -33,6 +36,21 @@ def shard(path: Path, files: dict[str, bytes]) -> None:
             member = tarfile.TarInfo(name)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
+
+
+@pytest.mark.parametrize("lean", [False, True])
+def test_clips_are_told_the_time_as_those_of_the_nodes_are(lean):
+    """Weights that know a clock are trained with it: otherwise they would hear it only when they are sampled."""
+    net, skeleton = tiny.unet(), tiny.skeleton(clock=True).requires_grad_(True)
+    x, t, clip = torch.randn(2 * 8, 9, 8, 8), torch.tensor([300, 700]), Clip(2, 8)
+    x[:, MASK] = 1
+    context, y = torch.randn(2, 5, 32), torch.randn(2, 32)
+    out = mini.MiniImage(net).forward(skeleton, x, t, context, y, clip, lean)
+    assert torch.allclose(out, forward_clip(net, skeleton, x, t, context, y, clip), atol=1e-5)
+    silent = forward_clip(net, skeleton, x, t, context, y, replace(clip, clock=False))
+    assert not torch.allclose(out, silent, atol=1e-3)
+    out.square().mean().backward()
+    assert all(p.grad is not None and p.grad.any() for p in skeleton.clock.parameters())
 
 
 def test_captions_stand_beside_their_videos_or_in_their_shard(tmp_path):
