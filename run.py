@@ -21,7 +21,8 @@ from launch.server import BASE, Server, models_config
 STAGES = {
     "text": "the text encoder: captions and clips told apart contrastively, so that it hears motion words",
     "autoencoder": "the autoencoder: 128x128 frames to 16x16x4 latents and back",
-    "image": "the spatial U-Net: single frames of clips from their captions (needs text and autoencoder)",
+    "where": "the clock: where a caption's things are at which time (needs text)",
+    "image": "the spatial U-Net: single frames of clips from their captions (needs text, autoencoder and where)",
     "video": "the space-time skeleton on the frozen image model: whole clips, all tasks mixed (needs image)",
     "judges": "the classifiers that only measure: what a clip shows, and how it moves (no other stage needs them)",
     "export": "no training: writes weights/ from the checkpoints in runs/",

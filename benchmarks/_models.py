@@ -39,6 +39,7 @@ def load_runs(folder: Path, *, skeleton: bool) -> Models:
     yet.
     """
     from training.latents import load_autoencoder, load_text
+    from training.run_state import averaged
     from training.train_video import load_unet, new_skeleton
 
     text, tokenizer = load_text(folder / "text" / "state.pt")
@@ -46,11 +47,7 @@ def load_runs(folder: Path, *, skeleton: bool) -> Models:
     moving = None
     if skeleton:
         moving = new_skeleton(net)
-        state = torch.load(folder / "video" / "state.pt", map_location="cpu", weights_only=True)
-        moving.load_state_dict(state["model"])
-        with torch.no_grad():
-            for name, parameter in moving.named_parameters():
-                parameter.copy_(state["ema"][name])
+        moving.load_state_dict(averaged(folder / "video" / "state.pt"))
         moving.eval().requires_grad_(False)
     return Models(text, tokenizer, net, load_autoencoder(folder / "autoencoder" / "autoencoder.pt"), moving)
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .blocks import TemporalBlock, Time
 from .chunks import Chunks
-from .clock import clock
+from .clock import clock, evenly
 from .hold import GIVEN, MASK, hold_input
 from .layout import find
 from .motion_module import POSITIONS
@@ -42,7 +42,7 @@ class Clip:
     positions: str = POSITIONS[0]    # what motion modules do at a level of more frames than they know
     where: Tensor | None = field(default=None, compare=False)
     clock: bool = True       # frames are told how far they are from the middle, if the weights know: see `tell_time`
-    late: Tensor | None = field(default=None, compare=False)    # rows: frames from the whole clip's middle to that of this cut
+    times: Tensor | None = field(default=None, compare=False)   # rows frames: when each is, in frames from the middle; None: evenly
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.frames < 1:
@@ -210,14 +210,32 @@ def tell_time(emb: Tensor, x: Tensor, y: Tensor | None, skeleton: Skeleton, clip
 
     Nothing is said in a loop, which has no middle, and where something is given, which says itself when it is.
     """
-    if skeleton.clock is None or not clip.clock or clip.loop or clip.frames == 1:
+    times = told_times(x, skeleton, clip)
+    if times is None:
         return emb
-    late = torch.zeros(clip.rows, device=x.device) if clip.late is None else clip.late
-    said = skeleton.clock(clock(clip.frames, late).flatten(0, 1), y).to(emb.dtype)  # (rows frames) e
-    if x.shape[1] == GIVEN.stop:
-        alone = (x[:, MASK] >= 0.5).unflatten(0, (clip.rows, clip.frames)).all(dim=(1, 2, 3, 4))
-        said = said * alone.repeat_interleave(clip.frames)[:, None]
-    return emb + said
+    assert skeleton.clock is not None
+    return emb + skeleton.clock(times[0], y).to(emb.dtype) * times[1][:, None]
+
+
+def show_places(x: Tensor, y: Tensor | None, skeleton: Skeleton, clip: Clip) -> Tensor:
+    """The model's input of 9 channels with the clock's guess where things are, in the frames that `tell_time` tells the time."""
+    times = told_times(x, skeleton, clip)
+    if times is None or x.shape[1] != GIVEN.stop:
+        return x
+    assert skeleton.clock is not None
+    shown = skeleton.clock.shown(times[0], y, (x.shape[2], x.shape[3])).to(x.dtype) * times[1][:, None, None, None]
+    return torch.cat([x[:, :GIVEN.start], x[:, GIVEN] + shown], dim=1)
+
+
+def told_times(x: Tensor, skeleton: Skeleton, clip: Clip) -> tuple[Tensor, Tensor] | None:
+    """Each frame's time as the clock hears it, (rows frames) CHANNELS, and which frames hear it, (rows frames); None: none does."""
+    if skeleton.clock is None or not clip.clock or clip.loop or clip.frames == 1:
+        return None
+    times = clock((evenly(clip.rows, clip.frames, x.device) if clip.times is None else clip.times).flatten())
+    if x.shape[1] != GIVEN.stop:
+        return times, torch.ones_like(times[:, 0], dtype=torch.bool)
+    alone = (x[:, MASK] >= 0.5).unflatten(0, (clip.rows, clip.frames)).all(dim=(1, 2, 3, 4))
+    return times, alone.repeat_interleave(clip.frames)
 
 
 def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Skeleton, clip: Clip, host: Host,
@@ -241,6 +259,7 @@ def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Ske
         return _image(net, x, clip, host)
     if skeleton.config.hold and x.shape[1] == GIVEN.stop:
         x = hold_input(x, clip.frames)
+    x = show_places(x, y, skeleton, clip)
     state = Walk(skeleton, clip, host, skeleton.condition(emb, y), chunks)
     h, skips = state.pad(x), []
 

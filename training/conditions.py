@@ -14,7 +14,7 @@ from torch import Tensor
 VIDEO_TASKS = {"none": 0.38, "first": 0.20, "first_last": 0.04, "keys": 0.04, "hole": 0.04, "thing": 0.06, "region": 0.08,
                "outpaint": 0.06, "prefix": 0.10}
 TELLING = ("first", "first_last", "keys", "region", "outpaint", "prefix")  # what is given says what the rest of the clip shows
-IMAGE_TASKS = {"none": 0.58, "all": 0.04, "hole": 0.10, "thing": 0.22, "outpaint": 0.06}
+IMAGE_TASKS = {"none": 0.64, "all": 0.04, "hole": 0.10, "thing": 0.16, "outpaint": 0.06}
 
 
 def _box(rng: np.random.Generator, h: int, w: int, low: float, high: float) -> np.ndarray:

@@ -10,10 +10,12 @@ from stunet_core.mini.config import MiniConfig
 from stunet_core.mini.tokenizer import Tokenizer
 
 from .world import BACKGROUNDS, MOTIONS, OBJECT_NAMES, PACES, STYLES, Scene, caption, labels, render, sample_scene
+from .world.motion import ahead
+from .world.scene import SPEEDS
 
 ATTRIBUTES = ("object", "style", "background", "motion", "pace", "second", "second_motion")
 NAMED_AS = {"pace": "speed", "second": "object", "second_motion": "motion"}  # what `scene.named` calls them
-FRAMES, SIZE = 80, 128
+FRAMES, SIZE, FPS = 80, 128, 16
 MODEL = MiniConfig(scale_shift=True)  # what the trainers train
 
 
@@ -33,6 +35,13 @@ def named_labels(scene: Scene) -> list[int]:
     """Class indices in the order of ATTRIBUTES, -1 for what the caption does not name."""
     values = labels(scene)
     return [values[a] if NAMED_AS.get(a, a) in scene.named else -1 for a in ATTRIBUTES]
+
+
+def told_times(scene: Scene, frames: np.ndarray) -> np.ndarray:
+    """When `frames` (n, from 0) of a clip are by its clock, in frames from its middle: of what captions do not say, the phase is told
+    as a time, and how fast it is beside what its word says (slow, normal, fast) as a clock that goes faster."""
+    thing = scene.things[0]
+    return (frames - (FRAMES - 1) / 2 + FPS * ahead(thing)) * (thing.speed / SPEEDS[thing.pace])
 
 
 def to_tensor(frames: np.ndarray) -> Tensor:

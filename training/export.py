@@ -13,6 +13,7 @@ from stunet_core.weights import save_skeleton
 
 from .data import frame_batch
 from .latents import load_autoencoder, load_text
+from .run_state import averaged
 from .train_video import load_unet, new_skeleton
 
 LICENCES = "Trained only on frames rendered from openly licensed emoji art (MIT, Apache-2.0): training/world/sprites/LICENSES.md"
@@ -27,7 +28,7 @@ def stage(folder: Path) -> dict[str, Any]:
 def load_skeleton_run(folder: Path) -> Skeleton:
     """The skeleton of stage 4 (its EMA)."""
     skeleton = new_skeleton(load_unet(Path("runs/image/state.pt")))
-    skeleton.load_state_dict(torch.load(folder / "state.pt", map_location="cpu", weights_only=True)["ema"])
+    skeleton.load_state_dict(averaged(folder / "state.pt"))
     return skeleton
 
 

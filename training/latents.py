@@ -14,7 +14,8 @@ from stunet_core.mini.config import MiniConfig
 from stunet_core.mini.text import TextEncoder
 from stunet_core.mini.tokenizer import Tokenizer
 
-from .data import FRAMES, SIZE, first_objects, to_tensor
+from .data import FRAMES, SIZE, first_objects, to_tensor, told_times
+from .run_state import averaged
 from .world import MOTIONS, Clip, Scene, caption, render, sample_scene, vocabulary
 
 WORDINGS = 4  # captions per scene
@@ -23,16 +24,18 @@ FRAME_MOTIONS = (*MOTIONS, *("still",) * 7)  # of single frames: a pose that the
 
 @dataclass(frozen=True)
 class Latents:
-    """z: n f 4 h w (f = 1 for single frames), fp16; ids: n WORDINGS tokens; things: n 2 f h w, where each is, in cells."""
+    """z: n f 4 h w (f = 1 for single frames), fp16; ids: n WORDINGS tokens; things: n 2 f h w, where each is, in cells; times: n f, when
+    each is by its clip's clock (`told_times`), in frames from the middle; nan for single frames."""
 
     z: Tensor
     ids: Tensor
     things: Tensor
+    times: Tensor
 
     @classmethod
     def load(cls, path: Path) -> "Latents":
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        return cls(state["z"], state["ids"], state["things"])
+        return cls(state["z"], state["ids"], state["things"], state["times"])
 
     def __len__(self) -> int:
         return self.z.shape[0]
@@ -42,8 +45,8 @@ def load_text(path: Path = Path("runs/text/state.pt")) -> tuple[TextEncoder, Tok
     """The frozen encoder of stage 1 (its EMA) and its tokenizer."""
     tokenizer = Tokenizer(vocabulary())
     encoder = TextEncoder(MiniConfig(), len(tokenizer))
-    ema = torch.load(path, map_location="cpu", weights_only=True)["ema"]
-    encoder.load_state_dict({k.removeprefix("encoder."): v for k, v in ema.items() if k.startswith("encoder.")})
+    weights = averaged(path)
+    encoder.load_state_dict({k.removeprefix("encoder."): v for k, v in weights.items() if k.startswith("encoder.")})
     return encoder.eval().requires_grad_(False), tokenizer
 
 
@@ -76,7 +79,7 @@ def build(path: Path, count: int, kind: str, objects: tuple[str, ...], seed: int
     draw, group = (single, 64) if kind == "frames" else (clip, 1)
     model, tokenizer = load_autoencoder(), Tokenizer(vocabulary())
     length = MiniConfig().text_tokens
-    z, ids, things = [], [], []
+    z, ids, things, times = [], [], [], []
     for start in range(0, count, group):
         rng = np.random.default_rng([seed, start])
         scenes = [sample_scene(rng, objects, motions=FRAME_MOTIONS if kind == "frames" else MOTIONS) for _ in range(group)]
@@ -87,12 +90,13 @@ def build(path: Path, count: int, kind: str, objects: tuple[str, ...], seed: int
             latents = model.encode(to_tensor(frames.reshape(-1, *frames.shape[2:])).to(memory_format=torch.channels_last))
         z.append(latents.unflatten(0, frames.shape[:2]).half().contiguous())
         ids += [[tokenizer.pad(tokenizer.encode(caption(s, rng)), length) for _ in range(WORDINGS)] for s in scenes]
+        times += [told_times(scene, np.arange(FRAMES)) if kind == "clips" else np.array([np.nan]) for scene in scenes]
         if (start // group) % 50 == 0:
             print(f"{kind}: {start + group} of {count}", flush=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     torch.save({"z": torch.cat(z)[:count], "ids": torch.tensor(ids, dtype=torch.int16)[:count],
-                "things": torch.stack(things)[:count]}, part)
+                "things": torch.stack(things)[:count], "times": torch.from_numpy(np.stack(times)[:count]).float()}, part)
     part.replace(path)
 
 

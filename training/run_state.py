@@ -55,6 +55,12 @@ class Ema:
                 p.data.copy_(self.shadow[name])
 
 
+def averaged(path: Path) -> dict[str, torch.Tensor]:
+    """The weights of a run's `state.pt`: averaged those that it trained, as they were the others."""
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return {**state["model"], **state["ema"]}
+
+
 class Run:
     """One training run in `folder`: `state.pt` (everything to go on), the one before it, `log.jsonl` (the curve)."""
 

@@ -19,6 +19,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from stunet_core.clock import Clock, clock
+from stunet_core.hold import GIVEN
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar, velocity
 from stunet_core.mini.text import TextEncoder
 from stunet_core.mini.tokenizer import Tokenizer
@@ -27,13 +28,14 @@ from stunet_core.mini.unet import UNet
 from .conditions import IMAGE_TASKS, draw_tasks, keep_batch, model_input, shifted
 from .data import MODEL
 from .latents import WORDINGS, Latents, ensure, load_autoencoder, load_text
-from .run_state import Run, Schedule
+from .run_state import Run, Schedule, averaged
 from .sampling import guided, sample
 from .sheets import save_sheet
+from .train_where import load_where
 
 NO_TEXT = 0.12   # share of empty captions, for guidance
 NOISY = 0.6      # below 1: more of the steps in which what the caption says is decided, fewer of those that only sharpen
-REMEMBER = 0.35, ("none", "hole", "thing")  # share of rows with a memory of another time, and the tasks that have one
+REMEMBER = 0.28, ("none", "hole", "thing")  # share of rows with a memory of another time, and the tasks that have one
 OF_CLIPS = 0.75  # share of frames of clips, if there are any: they know another time, and when they are
 NO_TEXT_REMEMBERED = 0.4  # share of empty captions among them: otherwise the words say it all
 NO_CLOCK = 0.15  # share of frames that are not told when they are, besides those that something is given of
@@ -54,14 +56,14 @@ def init(net: nn.Module, weights: dict[str, Tensor]) -> None:
 
 @dataclass(frozen=True)
 class Batch:
-    """z: b f 4 h w fp32; ids: b n; things: bool b 2 f h w; wordless: bool b, whose captions are empty. Of single frames, `late`: b,
-    how many frames after the middle of its clip each is; nan where that is not known."""
+    """z: b f 4 h w fp32; ids: b n; things: bool b 2 f h w; wordless: bool b, whose captions are empty; times: b f, when
+    each frame is by its clip's clock; nan where that is not known."""
 
     z: Tensor
     ids: Tensor
     things: np.ndarray
     wordless: np.ndarray
-    late: Tensor
+    times: Tensor
 
 
 def pick(rng: np.random.Generator, data: Latents, batch: int, tokenizer: Tokenizer, no_text: float | np.ndarray = NO_TEXT) -> Batch:
@@ -71,34 +73,40 @@ def pick(rng: np.random.Generator, data: Latents, batch: int, tokenizer: Tokeniz
     ids = data.ids[index, wording].long()
     wordless = rng.random(batch) < no_text
     ids[torch.from_numpy(wordless)] = torch.tensor(tokenizer.pad([], ids.shape[1]))
-    return Batch(data.z[index].float(), ids, data.things[index].numpy(), wordless, torch.full((batch,), torch.nan))
+    return Batch(data.z[index].float(), ids, data.things[index].numpy(), wordless, data.times[index])
 
 
 def one_frame(rng: np.random.Generator, batch: Batch) -> tuple[Batch, Tensor]:
     """One frame of each clip of a batch, and another of the same clip (b 4 h w)"""
     here, there = rng.integers(0, batch.z.shape[1], (2, len(batch.z)))
     each = np.arange(len(batch.z))
-    late = torch.from_numpy(here - (batch.z.shape[1] - 1) / 2)
-    frame = Batch(batch.z[each, here][:, None], batch.ids, batch.things[each, :, here][:, :, None], batch.wordless, late)
+    frame = Batch(batch.z[each, here][:, None], batch.ids, batch.things[each, :, here][:, :, None], batch.wordless,
+                  batch.times[each, here][:, None])
     return frame, batch.z[each, there]
 
 
 def joined(a: Batch, b: Batch) -> Batch:
     return Batch(torch.cat([a.z, b.z]), torch.cat([a.ids, b.ids]), np.concatenate([a.things, b.things]),
-                 np.concatenate([a.wordless, b.wordless]), torch.cat([a.late, b.late]))
+                 np.concatenate([a.wordless, b.wordless]), torch.cat([a.times, b.times]))
 
 
 class Timed(nn.Module):
-    """The image model, and the clock that tells frames of clips when they are; the video stage takes over both."""
+    """The image model, and the clock that tells frames of clips when they are; the video stage takes over both.
+
+    What the clock knows of places is another stage's (`train_where`), and stays as it is.
+    """
 
     def __init__(self, net: UNet):
         super().__init__()
         self.net, self.clock = net, Clock(net.config.pooled_dim, net.time_embed[2].out_features)  # type: ignore[arg-type]
+        self.clock.where.requires_grad_(False)
 
-    def forward(self, x: Tensor, t: Tensor, context: Tensor, y: Tensor, late: Tensor) -> Tensor:
-        """late: b, as `Batch` has it; nan says nothing"""
-        said = self.clock(clock(1, late.nan_to_num())[:, 0], y)  # b e
-        return self.net(x, t, context, y, said * ~late.isnan()[:, None])
+    def forward(self, x: Tensor, t: Tensor, context: Tensor, y: Tensor, time: Tensor) -> Tensor:
+        """time: b, as `Batch` has it; nan says nothing"""
+        told, heard = ~time.isnan(), clock(time.nan_to_num())  # b, b CHANNELS
+        shown = self.clock.shown(heard, y, (x.shape[2], x.shape[3])) * told[:, None, None, None]
+        x = torch.cat([x[:, :GIVEN.start], x[:, GIVEN] + shown], dim=1)
+        return self.net(x, t, context, y, self.clock(heard, y) * told[:, None])
 
 
 def untimed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -141,6 +149,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=44000, help="frames in that cache")
     parser.add_argument("--objects", type=int, default=64, help="how many of the world's objects to learn")
     parser.add_argument("--clips", type=Path, help="cache of encoded clips: most of each batch are frames of these")
+    parser.add_argument("--where", type=Path, default=Path("runs/where/state.pt"), help="what the clock knows of places")
     parser.add_argument("--compile", action="store_true", help="torch.compile: a few minutes first, then about a quarter faster")
     parser.add_argument("--out", type=Path, default=Path("runs/image"))
     args = parser.parse_args()
@@ -152,9 +161,11 @@ def main() -> None:
     layout = torch.channels_last if args.compile else torch.contiguous_format  # torch's own group norm is slow in channels_last
     net = UNet(MODEL).to(memory_format=layout)  # type: ignore[call-overload]
     if args.init:
-        init(net, untimed(torch.load(args.init, map_location="cpu", weights_only=True)["ema"]))
+        init(net, untimed(averaged(args.init)))
     timed = Timed(net)
-    optimizer = torch.optim.AdamW(timed.parameters(), args.lr, betas=(0.9, 0.99), weight_decay=0.01)
+    load_where(timed.clock, args.where)
+    learning = [p for p in timed.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(learning, args.lr, betas=(0.9, 0.99), weight_decay=0.01)
     run = Run(args.out, timed, optimizer, Schedule(args.steps, args.lr, decay=args.decay), main=accelerator.is_main_process)
     if args.resume:
         run.resume()
@@ -182,10 +193,10 @@ def main() -> None:
         noise = torch.from_numpy(rng.standard_normal(z.shape, dtype=np.float32))
         keep = keep_batch(rng, tasks, 1, *z.shape[-2:], things=batch.things, wordless=batch.wordless)
         untold = keep.amax(dim=(1, 2, 3)) + memory.abs().amax(dim=(1, 2, 3)) + torch.from_numpy(rng.random(args.batch) < NO_CLOCK)
-        late = torch.where(untold > 0, torch.nan, batch.late)
+        time = torch.where(untold > 0, torch.nan, batch.times[:, 0])
         x = model_input(add_noise(z, noise, bar), z, keep, memory).to(memory_format=layout)
         with accelerator.autocast():
-            output = model(x, t, context, y, late)
+            output = model(x, t, context, y, time)
         weight = weight_on_things(batch.things, ON_THINGS if run.step < args.steps - args.decay else 1.0)
         loss = ((output.float() - velocity(z, noise, bar)).square() * weight).mean()
         accelerator.backward(loss)

@@ -24,7 +24,7 @@ from stunet_core.spacetime import Clip
 from .conditions import TELLING, VIDEO_TASKS, draw_tasks, keep_batch, model_input
 from .data import MODEL
 from .latents import ensure, load_autoencoder, load_text
-from .run_state import Run, Schedule
+from .run_state import Run, Schedule, averaged
 from .sampling import sample
 from .sheets import save_sheet
 from .train_image import NO_TEXT, ON_THINGS, Batch, init, pick, untimed, weight_on_things
@@ -42,16 +42,17 @@ SHEET_PROMPTS = ("a flat apple moving left on a green background", "a 3d style r
 def load_unet(path: Path) -> UNet:
     """The frozen image model of stage 3 (its EMA)."""
     net = UNet(MODEL)
-    net.load_state_dict(untimed(torch.load(path, map_location="cpu", weights_only=True)["ema"]))
+    net.load_state_dict(untimed(averaged(path)))
     return net.eval().requires_grad_(False)
 
 
 def take_clock(skeleton: Skeleton, path: Path) -> None:
     """What the image model of `path` learned of time, if it did: it goes on with the skeleton."""
-    weights = torch.load(path, map_location="cpu", weights_only=True)["ema"]
+    weights = averaged(path)
     learned = {name.removeprefix("clock."): value for name, value in weights.items() if name.startswith("clock.")}
     if skeleton.clock is not None and learned:
         skeleton.clock.load_state_dict(learned)
+        skeleton.clock.where.requires_grad_(False)
 
 
 class Inflated(nn.Module):
@@ -72,12 +73,12 @@ def new_skeleton(net: UNet) -> Skeleton:
 
 
 def cut(rng: np.random.Generator, batch: Batch, frames: int) -> tuple[Tensor, np.ndarray, Tensor]:
-    """`frames` of each clip -> latents (b f) 4 h w; where things are, bool b t f h w; how late they are, b (`stunet_core.clock`)"""
+    """`frames` of each clip -> latents (b f) 4 h w; where things are, bool b t f h w; when they are, b f"""
     spare = batch.z.shape[1] - frames
     start = rng.integers(0, spare + 1, len(batch.z))
     z = torch.cat([z[s:s + frames] for z, s in zip(batch.z, start, strict=True)])
     things = np.stack([things[:, s:s + frames] for things, s in zip(batch.things, start, strict=True)])
-    return z, things, torch.from_numpy(start - spare / 2)
+    return z, things, torch.stack([times[s:s + frames] for times, s in zip(batch.times, start, strict=True)])
 
 
 @torch.no_grad()
@@ -129,9 +130,10 @@ def main() -> None:
     data = ensure(args.data, args.scenes, "clips", args.objects, 20)
     skeleton = new_skeleton(net)
     if args.init:
-        init(skeleton, torch.load(args.init, map_location="cpu", weights_only=True)["ema"])
+        init(skeleton, averaged(args.init))
     take_clock(skeleton, args.image)
-    optimizer = torch.optim.AdamW(skeleton.parameters(), args.lr, weight_decay=0.01)
+    learning = [p for p in skeleton.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(learning, args.lr, weight_decay=0.01)
     run = Run(args.out, skeleton, optimizer, Schedule(args.steps, args.lr, warmup=60, decay=args.decay), ema_decay=0.997,
               main=accelerator.is_main_process)
     if args.resume:
@@ -147,7 +149,7 @@ def main() -> None:
             tasks = ["none" if rng.random() < SHORT_ALONE else task for task in tasks]
         no_text = np.array([NO_TEXT_GIVEN if task in TELLING else NO_TEXT for task in tasks])
         batch = pick(rng, data, count, tokenizer, no_text)
-        z, things, late = cut(rng, batch, frames)
+        z, things, times = cut(rng, batch, frames)
         with torch.no_grad():
             context, y = text(batch.ids)
         t = torch.from_numpy((TIMESTEPS * rng.random(count) ** NOISY).astype(np.int64))
@@ -155,7 +157,7 @@ def main() -> None:
         noise = torch.from_numpy(rng.standard_normal(z.shape, dtype=np.float32))
         keep = keep_batch(rng, tasks, frames, *z.shape[-2:], things=things, wordless=batch.wordless)
         x = model_input(add_noise(z, noise, bar), z, keep)  # channels_last would be slower: its group norm is (88 against 132 frames/s)
-        output = model(x, t, context, y, Clip(count, frames, clock=bool(rng.random() >= NO_CLOCK), late=late))
+        output = model(x, t, context, y, Clip(count, frames, clock=bool(rng.random() >= NO_CLOCK), times=times))
         weight = weight_on_things(things, ON_THINGS if run.step < args.steps - args.decay else 1.0)
         loss = ((output.float() - velocity(z, noise, bar)).square() * weight).mean()
         accelerator.backward(loss)

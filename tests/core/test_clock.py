@@ -3,12 +3,13 @@
 import dataclasses
 
 import torch
+import torch.nn.functional as F
 
-from stunet_core.clock import CHANNELS, clock
-from stunet_core.hold import MASK
+from stunet_core.clock import CHANNELS, PLACES, clock, evenly
+from stunet_core.hold import GIVEN, MASK
 from stunet_core.mini.host import forward_clip
 from stunet_core.skeleton import Skeleton
-from stunet_core.spacetime import Clip
+from stunet_core.spacetime import Clip, show_places
 from tests import tiny
 from training.train_image import Timed, untimed
 
@@ -21,7 +22,8 @@ def ticking(loud: float = 1.0) -> Skeleton:
     skeleton.load_state_dict(plain.state_dict(), strict=False)
     assert skeleton.clock is not None
     if loud:
-        skeleton.clock.out.weight.normal_(0, loud, generator=torch.Generator().manual_seed(4))
+        for weight in (skeleton.clock.out.weight, skeleton.clock.show.weight):
+            weight.normal_(0, loud, generator=torch.Generator().manual_seed(4))
     return skeleton
 
 
@@ -33,12 +35,12 @@ def inputs(frames: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch
 
 
 def test_time_is_told_from_the_middle_in_frames_whatever_the_length() -> None:
-    (short,), (long,) = clock(40, torch.zeros(1)), clock(80, torch.zeros(1))
+    (short,), (long,) = clock(evenly(1, 40)), clock(evenly(1, 80))
     assert short.shape == (40, CHANNELS)
     assert torch.allclose(short, long[20:60], atol=1e-5)
     assert torch.allclose(short[:, 0], -short.flip(0)[:, 0])
-    assert torch.allclose(clock(4, torch.tensor([-38.0, 0.0, 38.0])), torch.stack([long[:4], long[38:42], long[76:]]), atol=1e-5)
     assert len(long.round(decimals=3).unique(dim=0)) == 80
+    assert torch.equal(evenly(2, 160)[1, [0, -1]], evenly(2, 80)[1, [0, -1]]), "no later than it was trained"
 
 
 def test_untrained_it_says_nothing_and_trained_it_tells_frames_apart() -> None:
@@ -48,6 +50,19 @@ def test_untrained_it_says_nothing_and_trained_it_tells_frames_apart() -> None:
     told, untold = (forward_clip(net, ticking(), *x, Clip(1, 8, clock=on)) for on in (True, False))
     assert not torch.allclose(told[2], told[5], atol=1e-3)
     assert torch.equal(untold, plain)
+
+
+def test_the_places_are_shown_at_any_size_and_only_where_nothing_is_given() -> None:
+    skeleton = ticking()
+    assert skeleton.clock is not None
+    x, _, _, y = inputs(4)
+    y = y.expand(4, -1)
+    shown = show_places(x, y, skeleton, Clip(1, 4))
+    assert torch.equal(shown[:, :GIVEN.start], x[:, :GIVEN.start]) and not torch.allclose(shown[0, GIVEN], shown[3, GIVEN], atol=1e-3)
+    fine = skeleton.clock.shown(clock(evenly(1, 4))[0], y, (PLACES, PLACES))
+    assert torch.allclose((shown - x)[:, GIVEN], F.avg_pool2d(fine, 2), atol=0.2 * float(fine.std()))
+    x[1, MASK] = 0
+    assert torch.equal(show_places(x, y, skeleton, Clip(1, 4)), x)
 
 
 def test_a_loop_has_no_middle_and_a_single_frame_no_time() -> None:
@@ -78,7 +93,7 @@ def test_the_image_stage_tells_a_frame_what_the_walk_tells_it() -> None:
     for module in (fresh, timed):
         module.clock.load_state_dict(known.clock.state_dict())  # type: ignore[union-attr]
     x, t, context, y = inputs(4)
-    clip = forward_clip(net, fresh, x, t, context, y, Clip(1, 4, late=torch.tensor([20.0])))
+    clip = forward_clip(net, fresh, x, t, context, y, Clip(1, 4, times=evenly(1, 4) + 20))
     one = x[:1], t, context, y
     assert torch.allclose(clip[:1], timed(*one, torch.tensor([20.0 - 1.5])), atol=1e-5)
     assert not torch.allclose(clip[0], clip[1], atol=1e-3)

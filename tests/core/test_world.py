@@ -24,6 +24,7 @@ from training.world import (
     vocabulary,
     words,
 )
+from training.world.motion import PERIODIC, ahead, poses
 from training.world.scene import set_aside
 
 TRAINED = OBJECT_NAMES[:64]
@@ -88,6 +89,21 @@ def test_each_motion_goes_the_way_it_says():
         assert np.ptp(path) >= 4 / 128 * 32
     around = np.unwrap(np.arctan2(*(clips["circle"].centre - 16).T[::-1]))
     assert np.all(np.diff(around) > 0), "circles go clockwise on the screen"
+
+
+def test_a_phase_is_a_time():
+    """A clip that is ahead shows at every moment what one of phase 0 shows that much later."""
+    seconds = np.linspace(-2.5, 2.5, 41)
+    for motion in PERIODIC:
+        for phase, speed in ((0.4, 1.0), (2.9, 0.6), (5.5, 1.5)):
+            moving = one(motion, phase=phase, speed=speed).things[0]
+            told = poses(replace(moving, phase=0.0), seconds + ahead(moving))
+            found = poses(moving, seconds)
+            assert np.allclose(told.centre, found.centre) and np.allclose(told.stretch, found.stretch)
+            assert np.allclose(np.exp(1j * told.angle), np.exp(1j * found.angle))
+            period = 5 / (PERIODIC[motion] * speed) / (2 if motion == "bounce" else 1)
+            assert 0 < abs(ahead(moving)) <= period / 2
+    assert ahead(one("left", phase=1.0).things[0]) == 0
 
 
 def test_speed_changes_how_far_a_thing_goes():

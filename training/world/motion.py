@@ -24,6 +24,8 @@ SHAKE_HERTZ = 4.5
 BOUNCE_HEIGHT, CIRCLE_RADIUS, SHAKE_REACH = 0.28, 0.16, 0.04  # of the frame
 SWING_ANGLE = math.radians(28)
 
+PERIODIC = {"bounce": BOUNCES / 2, "spin": TURNS, "swing": SWINGS, "circle": CIRCLES}  # turns of the phase in a clip at speed 1
+
 _DIRECTION = {"left": (-1.0, 0.0), "right": (1.0, 0.0), "up": (0.0, -1.0), "down": (0.0, 1.0)}
 
 
@@ -89,3 +91,15 @@ def poses(thing: Moving, seconds: np.ndarray) -> Poses:
         wobble = 2 * math.pi * SHAKE_HERTZ * thing.speed**0.8 * t + thing.phase
         x, angle = x + SHAKE_REACH * np.sin(wobble), math.radians(4) * np.sin(wobble)
     return Poses(np.stack([x, y], axis=1), scale, angle, stretch)
+
+
+def ahead(thing: Moving) -> float:
+    """Seconds by which a periodic motion is ahead of one whose phase is 0 at the clip's middle: the phase, as a time.
+
+    At most half a period either way; 0 for other motions, and for one that shakes, which is too quick for a clock.
+    """
+    if thing.motion not in PERIODIC:
+        return 0.0
+    period = math.pi if thing.motion == "bounce" else 2 * math.pi
+    phase = (thing.phase + period / 2) % period - period / 2
+    return phase / (2 * math.pi * PERIODIC[thing.motion] * thing.speed) * CLIP_SECONDS
