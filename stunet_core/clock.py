@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 PERIODS = (320.0, 160.0, 80.0, 40.0, 20.0, 10.0)  # frames
 LONGEST = 80  # frames of the clips it is trained on
+SPREAD = 8.0  # frames; what is drawn is even between this much earlier and later
 LOUD = 3.0  # how far the sines swing
 CHANNELS = 2 * len(PERIODS) + 1
 PLACES = 16  # along each side of the frame, whatever its size
@@ -28,6 +29,14 @@ def evenly(rows: int, frames: int, device: torch.device | None = None) -> Tensor
     such times, the motion is slower: they are told those of LONGEST."""
     times = torch.arange(frames, device=device, dtype=torch.float32) - (frames - 1) / 2
     return (times * min(1.0, (LONGEST - 1) / max(1, frames - 1))).expand(rows, -1)
+
+
+def drawn(noise: Tensor) -> Tensor:
+    """How many frames later than the middle of its motion a clip's middle is, drawn with its noise: b f c h w -> b, within SPREAD
+
+    So clips of one caption differ in path and phase from seed to seed.
+    """
+    return SPREAD * torch.erf(noise[:, 0].flatten(1).float().sum(1) * noise[0, 0].numel() ** -0.5 / math.sqrt(2))
 
 
 def clock(times: Tensor) -> Tensor:

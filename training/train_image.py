@@ -39,6 +39,7 @@ REMEMBER = 0.28, ("none", "hole", "thing")  # share of rows with a memory of ano
 OF_CLIPS = 0.75  # share of frames of clips, if there are any: they know another time, and when they are
 NO_TEXT_REMEMBERED = 0.4  # share of empty captions among them: otherwise the words say it all
 NO_CLOCK = 0.15  # share of frames that are not told when they are, besides those that something is given of
+SHOWN = torch.tensor([0.15, -0.15, 0.15, -0.15])  # `Clock.show` at first: loud, or nothing learns to look at it (150 steps from 0: 0.005)
 ON_THINGS = 3.0  # weight of a latent cell on a thing against one of background, until the learning rate falls
 SHEET_PROMPTS = ("a 3d style rocket on a purple background", "a flat apple on a green background",
                  "a line art panda on a pink background", "a cartoon car on a yellow background",
@@ -164,6 +165,7 @@ def main() -> None:
         init(net, untimed(averaged(args.init)))
     timed = Timed(net)
     load_where(timed.clock, args.where)
+    timed.clock.show.weight.data = SHOWN.clone()[:, None, None, None]
     learning = [p for p in timed.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(learning, args.lr, betas=(0.9, 0.99), weight_decay=0.01)
     run = Run(args.out, timed, optimizer, Schedule(args.steps, args.lr, decay=args.decay), main=accelerator.is_main_process)

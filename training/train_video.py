@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from stunet_core.clock import drawn, evenly
 from stunet_core.layout import read_layout
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar, velocity
@@ -94,7 +95,8 @@ def samples(net: UNet, skeleton: Skeleton, text: TextEncoder, ids: Tensor, empty
     given = torch.zeros_like(noise) if given is None else given
     keep = torch.zeros_like(noise[:, :1]) if keep is None else keep
     context, y = text(torch.cat([ids, empty.expand(b, -1)]))
-    both, bars, fixed = Clip(2 * b, frames), alphas_bar(), keep > 0
+    times = evenly(b, frames) + drawn(noise.unflatten(0, (b, frames)))[:, None]
+    both, bars, fixed = Clip(2 * b, frames, times=times.repeat(2, 1)), alphas_bar(), keep > 0
 
     def predict(x: Tensor, t: Tensor) -> Tensor:
         x = torch.where(fixed, add_noise(given, noise, bars[t[0]]), x)

@@ -24,6 +24,7 @@ from .mask_input import tell
 from .say import say
 from .schedule import use_schedule
 from .shelf import Shelf
+from .sampled_time import draw_time, told
 from .spatial import ComfyHost, conditionings, embed
 
 KEY = "stunet"
@@ -70,6 +71,9 @@ def apply_skeleton(shelf: Shelf, model: ModelPatcher, path: Path, *, loop: bool 
     use_schedule(out, None if motion is None or own_schedule else motion.betas)
     for kind in (WrappersMP.DIFFUSION_MODEL, WrappersMP.PREPARE_SAMPLING):
         out.remove_wrappers_with_key(kind, KEY)  # applied twice, the last one counts
+    out.remove_wrappers_with_key(WrappersMP.SAMPLER_SAMPLE, KEY)
+    if patcher.model.clock is not None:
+        out.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, KEY, draw_time)
     for kind, wrapper in ((WrappersMP.DIFFUSION_MODEL, SpaceTime(model.model, patcher.model, clip)),
                           (WrappersMP.PREPARE_SAMPLING, Prepare(clip, ratios or patcher.model.config.ratios)),
                           (WrappersMP.PREPARE_SAMPLING, tell)):
@@ -126,7 +130,7 @@ class SpaceTime:
             frames = x.shape[0] // rows
             if frames == 1:
                 return image_forward(x, timesteps, context, y, control, options, **extra)
-            clip = replace(self.clip, rows=rows, frames=frames)
+            clip = replace(self.clip, rows=rows, frames=frames, **told(options, rows, frames, x.device))
             return self.forward(net, x, timesteps, context, y, control, options, extra, clip)
 
         redirected = copy.copy(executor)

@@ -1,0 +1,28 @@
+"""When the frames of a sampled clip are: what the clock hears (`stunet_core.clock`) is settled once for all steps."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...stunet_core.clock import drawn, evenly
+
+LATE = "stunet_late"  # in the transformer options: frames, or None where the clock says nothing
+KNOWN = 900  # of 1000 time steps: sampling that begins below has a clip to go on from, which says itself when it is
+
+
+def draw_time(executor: Any, guider: Any, sigmas: Tensor, extra_args: dict[str, Any], callback: Any, noise: Tensor, *args: Any,
+              **kwargs: Any) -> Any:
+    """SAMPLER_SAMPLE wrapper: how late in its motion the clip is, drawn with the noise, for every step of this sampling."""
+    begun = float(guider.inner_model.model_sampling.timestep(sigmas[0])) < KNOWN
+    options = extra_args["model_options"].setdefault("transformer_options", {})  # ComfyUI's copy for this sampling
+    options[LATE] = None if begun else float(drawn(noise[None])[0])
+    return executor(guider, sigmas, extra_args, callback, noise, *args, **kwargs)
+
+
+def told(options: dict[str, Any], rows: int, frames: int, device: torch.device) -> dict[str, Any]:
+    """The fields of a `Clip` that say when its frames are; a whole clip's times where nothing was drawn."""
+    late = options.get(LATE, 0.0)
+    if late is None:
+        return {"clock": False}
+    return {"times": evenly(rows, frames, device) + late}
