@@ -21,10 +21,10 @@ from ...stunet_core.skeleton import Skeleton
 from ...stunet_core.spacetime import Clip, check_loop, tell_time, walk
 from ...stunet_core.weights import load_skeleton
 from .mask_input import tell
+from .sampled_time import draw_time, told
 from .say import say
 from .schedule import use_schedule
 from .shelf import Shelf
-from .sampled_time import draw_time, told
 from .spatial import ComfyHost, conditionings, embed
 
 KEY = "stunet"
