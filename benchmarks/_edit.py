@@ -19,7 +19,7 @@ AT_ONCE = 16  # frames per call of the autoencoder
 
 @torch.no_grad()
 def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: float = 1.0, steps: int = 24,
-         cfg: float = 4.0, seed: int = 0) -> Tensor:
+         cfg: float = 2.5, seed: int = 0) -> Tensor:
     """The task's clip with what is to be made made by the model, before compositing: [F, H, W, 3] in [0, 1].
 
     As ComfyUI's euler with the `normal` scheduler and a noise mask: given latents are put back at every step. H and W are

@@ -62,7 +62,7 @@ def ask(models: Models, rng: np.random.Generator, objects: tuple[str, ...], fits
 
 
 @torch.no_grad()
-def answer(models: Models, asked: Asked, keep: np.ndarray, seed: int, *, text: str | None = None, cfg: float = 4.0,
+def answer(models: Models, asked: Asked, keep: np.ndarray, seed: int, *, text: str | None = None, cfg: float = 2.5,
            steps: int = 24) -> np.ndarray:
     """What the model makes of the scene's clip where `keep` (F h w, cells) says it is given -> F H W 3 uint8"""
     assert models.skeleton is not None

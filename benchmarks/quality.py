@@ -97,7 +97,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, help=f"captions for these figures (default {count}; 0: none)")
     parser.add_argument("--frames", type=int, default=80)
     parser.add_argument("--steps", type=int, default=24)
-    parser.add_argument("--cfg", type=float, default=4.0)
+    parser.add_argument("--cfg", type=float, default=2.5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--objects", type=int, help="how many objects to ask for (default: those the weights learned)")
     parser.add_argument("--runs", type=Path, help="judge the checkpoints of a training instead of the shipped weights")

@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=80)
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--fit-steps", type=int, default=200)
-    parser.add_argument("--cfg", type=float, default=4.0)
+    parser.add_argument("--cfg", type=float, default=2.5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--objects", type=int, help="how many objects to ask for (default: those the weights learned)")
     parser.add_argument("--out", type=Path, default=ROOT / "output" / "bench" / "style.json")

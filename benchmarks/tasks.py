@@ -214,7 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--until", type=int, default=320, help="frames to extend them to")
     parser.add_argument("--frames", type=int, default=80)
     parser.add_argument("--steps", type=int, default=24)
-    parser.add_argument("--cfg", type=float, default=4.0)
+    parser.add_argument("--cfg", type=float, default=2.5)
     parser.add_argument("--denoise", type=float, default=0.6, help="of restyled clips")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--objects", type=int, help="how many objects to ask for (default: those the weights learned)")

@@ -19,7 +19,7 @@ LONG = ("left", "right", "up", "down", "grow", "shrink", "bounce", "swing", "cir
 
 
 @torch.no_grad()
-def in_windows(models: Models, asked: Asked, seed: int, *, cfg: float = 4.0, steps: int = 24) -> np.ndarray:
+def in_windows(models: Models, asked: Asked, seed: int, *, cfg: float = 2.5, steps: int = 24) -> np.ndarray:
     """The scene's caption as a clip, denoised in windows -> F H W 3 uint8; the same noise as the single pass has."""
     assert models.skeleton is not None
     skeleton = models.skeleton

@@ -75,5 +75,5 @@ class Clock(nn.Module):
         """What the mask channels show of it, at `size` (h, w): n SHOWN h w"""
         guess = self.places(time, y).sigmoid()
         if size != (PLACES, PLACES):
-            guess = F.interpolate(guess, size=size, mode="bilinear", antialias=True)
+            guess = F.interpolate(guess.float(), size=size, mode="bilinear", antialias=True).to(guess.dtype)  # bf16 has no kernel on a CPU
         return GAIN * self.show(guess)

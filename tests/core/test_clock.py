@@ -61,6 +61,8 @@ def test_the_places_are_shown_at_any_size_and_only_where_nothing_is_given() -> N
     assert torch.equal(shown[:, :GIVEN.start], x[:, :GIVEN.start]) and not torch.allclose(shown[0, GIVEN], shown[3, GIVEN], atol=1e-3)
     fine = skeleton.clock.shown(clock(evenly(1, 4))[0], y, (PLACES, PLACES))
     assert torch.allclose((shown - x)[:, GIVEN], F.avg_pool2d(fine, 2), atol=0.2 * float(fine.std()))
+    half = skeleton.clock.bfloat16().shown(clock(evenly(1, 4))[0], y, (8, 10))
+    assert half.shape == (4, GIVEN.stop - GIVEN.start, 8, 10) and half.dtype == torch.bfloat16
     x[1, MASK] = 0
     assert torch.equal(show_places(x, y, skeleton, Clip(1, 4)), x)
 
