@@ -14,7 +14,7 @@ from launch.client import Client, Run
 from tests.host.conftest import WORKFLOWS, api_form
 from tests.host.video import decode
 from training.judges import Judges
-from training.world import BACKGROUNDS, MOTIONS
+from training.world import BACKGROUNDS, MOTIONS, STYLES
 
 NAMES = sorted(path.stem for path in (WORKFLOWS / "api").glob("*.json"))
 # What the frontend draws without the server knowing a node of that name.
@@ -70,9 +70,7 @@ def test_text_to_video_is_80_frames_of_something_that_moves(finished: Callable[[
 def test_text_to_video_shows_what_its_prompt_says_and_moves_as_it_says(
     finished: Callable[[str], Run], client: Client
 ) -> None:
-    """By the trained judges, who know 64 objects: object, background and motion; `run.py bench quality` says how often each is right
-    over many prompts, and style, which this prompt does not always get.
-    """
+    """By the trained judges, who know 64 objects; `run.py bench quality` says how often each is right over many prompts."""
     texts = [node["inputs"]["text"] for node in api_form("text_to_video").values() if "text" in node["inputs"]]
     assert "a 3d style rocket flying up on a purple background" in texts
     (file,) = finished("text_to_video").files()
@@ -81,6 +79,7 @@ def test_text_to_video_shows_what_its_prompt_says_and_moves_as_it_says(
     seen = judges.look(frames)
     assert (seen.background.argmax(axis=1) == BACKGROUNDS.index("purple")).mean() > 0.9
     assert (seen.object.argmax(axis=1) == judges.objects.index("rocket")).mean() > 0.5
+    assert (seen.style.argmax(axis=1) == STYLES.index("3d")).mean() > 0.5
     assert MOTIONS[int(judges.motions([frames])[0].argmax())] == "up"
 
 
