@@ -210,7 +210,7 @@ def tell_time(emb: Tensor, x: Tensor, y: Tensor | None, skeleton: Skeleton, clip
 
     Nothing is said in a loop, which has no middle, and where something is given, which says itself when it is.
     """
-    times = told_times(x, skeleton, clip)
+    times = hearing(x, skeleton, clip)
     if times is None:
         return emb
     assert skeleton.clock is not None
@@ -219,7 +219,7 @@ def tell_time(emb: Tensor, x: Tensor, y: Tensor | None, skeleton: Skeleton, clip
 
 def show_places(x: Tensor, y: Tensor | None, skeleton: Skeleton, clip: Clip) -> Tensor:
     """The model's input of 9 channels with the clock's guess where things are, in the frames that `tell_time` tells the time."""
-    times = told_times(x, skeleton, clip)
+    times = hearing(x, skeleton, clip)
     if times is None or x.shape[1] != GIVEN.stop:
         return x
     assert skeleton.clock is not None
@@ -227,7 +227,7 @@ def show_places(x: Tensor, y: Tensor | None, skeleton: Skeleton, clip: Clip) -> 
     return torch.cat([x[:, :GIVEN.start], x[:, GIVEN] + shown], dim=1)
 
 
-def told_times(x: Tensor, skeleton: Skeleton, clip: Clip) -> tuple[Tensor, Tensor] | None:
+def hearing(x: Tensor, skeleton: Skeleton, clip: Clip) -> tuple[Tensor, Tensor] | None:
     """Each frame's time as the clock hears it, (rows frames) CHANNELS, and which frames hear it, (rows frames); None: none does."""
     if skeleton.clock is None or not clip.clock or clip.loop or clip.frames == 1:
         return None

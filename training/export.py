@@ -50,7 +50,8 @@ def main() -> None:
                     record=record)
     if (runs / "video" / "state.pt").exists():
         save_skeleton(args.out / "mini_stunet.safetensors", load_skeleton_run(runs / "video"),
-                      {"objects": args.objects, "video": stage(runs / "video"), "data": LICENCES, "recipe": "training/RUNS.md"})
+                      {"objects": args.objects, "where": stage(runs / "where"),
+                       "video": stage(runs / "video"), "data": LICENCES, "recipe": "training/RUNS.md"})
     for path in sorted(args.out.glob("*.safetensors")):
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 

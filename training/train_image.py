@@ -39,7 +39,7 @@ REMEMBER = 0.28, ("none", "hole", "thing")  # share of rows with a memory of ano
 OF_CLIPS = 0.75  # share of frames of clips, if there are any: they know another time, and when they are
 NO_TEXT_REMEMBERED = 0.4  # share of empty captions among them: otherwise the words say it all
 NO_CLOCK = 0.15  # share of frames that are not told when they are, besides those that something is given of
-SHOWN = torch.tensor([0.15, -0.15, 0.15, -0.15])  # `Clock.show` at first: loud, or nothing learns to look at it (150 steps from 0: 0.005)
+FIRST_SHOWN = 0.15, -0.15, 0.15, -0.15  # `Clock.show` at first: loud, or nothing learns to look at it (150 steps from 0: 0.005)
 ON_THINGS = 3.0  # weight of a latent cell on a thing against one of background, until the learning rate falls
 SHEET_PROMPTS = ("a 3d style rocket on a purple background", "a flat apple on a green background",
                  "a line art panda on a pink background", "a cartoon car on a yellow background",
@@ -115,6 +115,11 @@ def untimed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix("net."): value for name, value in weights.items() if not name.startswith("clock.")}
 
 
+def named_timed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The other way: those of a `Timed`, or of an image model without a clock, by the names of a `Timed`."""
+    return {name if name.startswith(("net.", "clock.")) else f"net.{name}": value for name, value in weights.items()}
+
+
 def weight_on_things(things: np.ndarray, on_things: float) -> Tensor:
     """bool b t f h w -> (b f) 1 h w with mean 1, `on_things` times larger where a thing is than elsewhere"""
     where = rearrange(torch.from_numpy(things.any(1)).float(), "b f h w -> (b f) 1 h w")
@@ -161,11 +166,12 @@ def main() -> None:
     data, (text, tokenizer) = ensure(args.data, args.scenes, "frames", args.objects, 10), load_text()
     layout = torch.channels_last if args.compile else torch.contiguous_format  # torch's own group norm is slow in channels_last
     net = UNet(MODEL).to(memory_format=layout)  # type: ignore[call-overload]
-    if args.init:
-        init(net, untimed(averaged(args.init)))
     timed = Timed(net)
+    if args.init:
+        init(timed, named_timed(averaged(args.init)))
     load_where(timed.clock, args.where)
-    timed.clock.show.weight.data = SHOWN.clone()[:, None, None, None]
+    if not timed.clock.show.weight.any():
+        timed.clock.show.weight.data.copy_(torch.tensor(FIRST_SHOWN)[:, None, None, None])
     learning = [p for p in timed.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(learning, args.lr, betas=(0.9, 0.99), weight_decay=0.01)
     run = Run(args.out, timed, optimizer, Schedule(args.steps, args.lr, decay=args.decay), main=accelerator.is_main_process)

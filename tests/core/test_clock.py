@@ -11,7 +11,7 @@ from stunet_core.mini.host import forward_clip
 from stunet_core.skeleton import Skeleton
 from stunet_core.spacetime import Clip, show_places
 from tests import tiny
-from training.train_image import Timed, untimed
+from training.train_image import Timed, named_timed, untimed
 
 
 def ticking(loud: float = 1.0) -> Skeleton:
@@ -101,3 +101,4 @@ def test_the_image_stage_tells_a_frame_what_the_walk_tells_it() -> None:
     assert not torch.allclose(clip[0], clip[1], atol=1e-3)
     assert torch.equal(timed(*one, torch.tensor([torch.nan])), net(*one))
     assert untimed(timed.state_dict()).keys() == net.state_dict().keys()
+    assert named_timed(timed.state_dict()).keys() == timed.state_dict().keys() > named_timed(net.state_dict()).keys()
