@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ...stunet_core.spacetime import Block
 from .once import alike, asked_once, asking_once
 
+FRAMES_AT_HAND = "ad_params"  # where patches with something for each frame look (IPAdapter's, since AnimateDiff-Evolved)
 VIDEO_KEYS = ("time_context", "num_video_frames", "image_only_indicator")  # arguments of ComfyUI's own video layers
 
 
@@ -46,6 +47,7 @@ class ComfyHost:
         if self.text is not None:
             options = asking_once(options)
         self.emb, self.context, self.control, self.options = emb, context, control or {}, options
+        self.frames, self.watched = frames, bool(options.get("patches") or options.get("patches_replace"))
         self.taken: tuple[Tensor | None, Tensor | None] = None, None
         options["transformer_index"] = 0
         self.batch, self.shape = x.shape[0], list(x.shape[1:])
@@ -58,8 +60,8 @@ class ComfyHost:
     def spatial(self, layers: Sequence[nn.Module], h: Tensor, rows: Tensor, block: Block,
                 size: tuple[int, int] | None) -> Tensor:
         if layers[0] is not self.middle_end:  # the walk may stop within the middle block, which is entered once
-            h = self.enter(h, block)
-        self.stand(block, h)
+            h = self.enter(h, rows, block)
+        self.stand(block, h, rows)
         if transformers(layers):  # they count themselves up, and every chunk passes them anew
             self.options["transformer_index"] = self.transformers[block]
         shape = None if size is None else (*h.shape[:2], *size)
@@ -74,7 +76,7 @@ class ComfyHost:
         return self.taken[1]
 
     def after(self, h: Tensor, rows: Tensor, block: Block) -> Tensor:
-        self.stand(block, h)
+        self.stand(block, h, rows)
         h = self.controlled(h, rows, block)
         if block[0] == "input":
             for patch in self.patches.get("input_block_patch", []):
@@ -82,27 +84,34 @@ class ComfyHost:
         return h
 
     def skip(self, h: Tensor, skip: Tensor, rows: Tensor, block: Block) -> tuple[Tensor, Tensor]:
-        self.stand(block, h)
+        self.stand(block, h, rows)
         skip = self.controlled(skip, rows, block)
         for patch in self.patches.get("output_block_patch", []):
             h, skip = patch(h, skip, self.options)
         return h, skip
 
-    def enter(self, h: Tensor, block: Block) -> Tensor:
+    def enter(self, h: Tensor, rows: Tensor, block: Block) -> Tensor:
         """What patches do to an input block's output that its skip connection does not see: on entering the next."""
         name, index = block
         before = ("input", index - 1) if name == "input" else ("input", self.inputs - 1)
         if name == "output" or before[1] < 0:
             return h
         for patch in self.patches.get("input_block_patch_after_skip", []):
-            self.stand(before, h)
+            self.stand(before, h, rows)
             h = patch(h, self.options)
         return h
 
-    def stand(self, block: Block, h: Tensor) -> None:
-        """Tell patches where they are and how many rows there are."""
+    def stand(self, block: Block, h: Tensor, rows: Tensor) -> None:
+        """Tell patches where they are, how many rows there are, and which frames of the clip these are."""
         self.options["block"] = block
         self.options["original_shape"] = [h.shape[0], *self.shape]
+        if self.watched:
+            self.options[FRAMES_AT_HAND] = {"sub_idxs": self.at_hand(rows), "full_length": self.frames}
+
+    def at_hand(self, rows: Tensor) -> list[int]:
+        """The frames of the clip that each conditioning's share of `rows` stands for."""
+        conds = self.batch // self.frames
+        return (rows[:len(rows) // conds] % self.frames).tolist()
 
     def controlled(self, h: Tensor, rows: Tensor, block: Block) -> Tensor:
         """Add the ControlNet's residual for this block: of its frames only, at a level where time is strided.
