@@ -7,6 +7,7 @@
 One denoising step with guidance (two conditionings), random weights of SD1.5's size and motion modules of 32 positions, in
 plain torch: the same layers, walk and chunks as in ComfyUI. Times are compared within one run only. `overhead` is the walk
 without strides and temporal blocks against the U-Net's own forward pass, inside ComfyUI (`_inside`) and in plain torch.
+`frame_N` is the time of a frame in a single pass of N frames (at 64x64), `linear` how far that is off the time at 80 frames at most.
 `text` and `embedding` are the shares of all operations that read the text and embed the time step: frame by frame, as an
 image model does, and once for all frames. Prints a table and writes output/bench/speed.json.
 """
@@ -43,8 +44,10 @@ SD15 = MiniConfig(model_channels=320, channel_mult=(1, 2, 4, 4), num_res_blocks=
 TINY = replace(SD15, model_channels=32, head_channels=32, context_dim=32, pooled_dim=32)
 LEVELS, CELL, CHUNK = 4, 8, 16
 LENGTH, OVERLAP = 16, 4  # frames of a window
-WANTED = {"windows_time": 2.2, "windows_flops": 2.2}  # at least so many times the single pass
-MOST = {"single_memory_of_window": 1.5, "overhead": 1.03, "overhead_one_frame": 1.03}  # at most so many times a window's, the U-Net's own
+COUNTS, NORMAL, SMALL = (16, 40, 80, 120, 160, 240), 80, 64  # frames of the clips whose times are compared, with which one, their size
+WANTED = {"windows_time": 2.2, "windows_flops": 2.2, "windows_flops_512": 2.2}  # at least so many times the single pass
+MOST = {  # at most so many times a window's, the U-Net's own; so far off
+    "single_memory_of_window": 1.5, "overhead": 1.03, "overhead_one_frame": 1.03, "linear": 0.1, "linear_tflop": 0.1}
 
 
 @dataclass(frozen=True)
@@ -146,10 +149,15 @@ def counted(config: MiniConfig, frames: int, size: int) -> dict[str, float]:
     }
     out = {}
     for name, (run, times) in parts.items():
-        with FlopCounterMode(display=False) as counter:
-            run()
-        out[name] = counter.get_total_flops() * times / 1e12
+        out[name] = operations(run) * times
     return out
+
+
+def operations(run: Callable[[], Tensor]) -> float:
+    """In units of 10^12."""
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops() / 1e12
 
 
 def shares(config: MiniConfig, frames: int, size: int) -> dict[str, float]:
@@ -191,6 +199,44 @@ def overhead(subject: Subject, device: str, times: int = 5) -> float:
     return sorted(walk / own for walk, own in pairs)[times // 2]
 
 
+def linear(per_frame: dict[int, float]) -> float:
+    """How far the cost of a frame is off that in a clip of NORMAL frames, at most, as a share of it."""
+    return max(abs(cost / per_frame[NORMAL] - 1) for frames, cost in per_frame.items() if frames >= NORMAL)
+
+
+def lengths(config: MiniConfig, device: str, dtype: torch.dtype) -> dict[str, float]:
+    """A single pass of more and more frames: seconds, MiB and operations of a frame; the first run only warms up."""
+    seconds, memory, tflop = {}, {}, {}
+    for frames in (COUNTS[0], *COUNTS):
+        subject = Subject(config, frames, SMALL, device, dtype)
+        cost = measure(subject.ways()["single"], device)
+        seconds[frames], memory[frames] = cost.seconds / frames, cost.memory / frames
+        tflop[frames] = operations(Subject(config, frames, SMALL, "meta", torch.float32).ways()["single"]) / frames
+        print(f"{frames} frames at {SMALL}x{SMALL}: {cost.seconds:.2f} s", flush=True)
+    figures = {f"frame_{frames}_seconds": value for frames, value in seconds.items()}
+    figures |= {f"frame_{frames}_memory": value for frames, value in memory.items()}
+    return figures | {"linear": linear(seconds), "linear_tflop": linear(tflop)}
+
+
+def measured(config: MiniConfig, frames: int, size: int, device: str, dtype: torch.dtype, flops: dict[str, float]) -> dict[str, float]:
+    """Times and peaks of each way, of longer and longer clips, and what the walk itself costs."""
+    subject, rate, costs = Subject(config, frames, size, device, dtype), multiply_rate(device, dtype), {}
+    for name, run in subject.ways().items():
+        costs[name] = measure(run, device)
+        print(f"{name}: {costs[name].seconds:.2f} s", flush=True)
+    window = measure(lambda: subject.clip(subject.x[:CHUNK], "none"), device)
+    figures = {f"{name}_{what}": value for name, cost in costs.items() for what, value in asdict(cost).items()}
+    figures |= {f"{name}_of_rate": flops[name] / cost.seconds / rate for name, cost in costs.items()}
+    figures["windows_time"] = costs["windows"].seconds / costs["single"].seconds
+    figures["single_memory_of_window"] = costs["single"].memory / max(1.0, window.memory)
+    figures |= inside() | {"overhead_plain_torch": overhead(subject, device)}
+    return figures | lengths(config, device, dtype)
+
+
+def windows_flops(flops: dict[str, float]) -> float:
+    return flops["windows"] / flops["single"]
+
+
 @torch.no_grad()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -207,21 +253,11 @@ def main() -> None:
     size = 512 if args.counted else args.size
     flops = counted(config, args.frames, size)
     figures = {f"{name}_tflop": value for name, value in flops.items()}
-    figures["windows_flops"] = flops["windows"] / flops["single"]
+    figures["windows_flops"] = windows_flops(flops)
     figures |= shares(config, args.frames, size)
     if not args.counted:
-        subject, rate = Subject(config, args.frames, size, args.device, dtype), multiply_rate(args.device, dtype)
-        costs = {}
-        for name, run in subject.ways().items():
-            costs[name] = measure(run, args.device)
-            print(f"{name}: {costs[name].seconds:.2f} s", flush=True)
-        figures |= inside() | {"overhead_plain_torch": overhead(subject, args.device)}
-        window = measure(lambda: subject.clip(subject.x[:CHUNK], "none"), args.device)
-        for name, cost in costs.items():
-            figures |= {f"{name}_{what}": value for what, value in asdict(cost).items()}
-            figures[f"{name}_of_rate"] = flops[name] / cost.seconds / rate
-        figures["windows_time"] = costs["windows"].seconds / costs["single"].seconds
-        figures["single_memory_of_window"] = costs["single"].memory / max(1.0, window.memory)
+        figures["windows_flops_512"] = windows_flops(counted(config, args.frames, 512))
+        figures |= measured(config, args.frames, size, args.device, dtype, flops)
     print(f"{args.frames} frames at {size}x{size}, {args.dtype} on {args.device}{', tiny net' if args.tiny else ''}")
     for name, value in figures.items():
         wanted = f"at least {WANTED[name]}" if name in WANTED else f"at most {MOST[name]}" if name in MOST else ""

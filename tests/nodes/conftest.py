@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from launch.environment import COMFYUI
 from launch.server import PACK_NAME, prepare_base
+from tests.core.motion_files import published, skeleton
+from tests.nodes import nets
 from tests.tiny import write_weights
 
 
@@ -86,3 +89,26 @@ def graph(pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     write_weights(tmp_path)
     with torch.inference_mode():
         yield Graph(pack, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def motion_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Motion modules with tables of four frames, and one as it is before training: its last projections are zero."""
+    folder = tmp_path_factory.mktemp("animatediff_models")
+    made = skeleton(nets.LEVELS["SD15"], middle=True, positions=4)
+    save_file(published(made), folder / "v2.safetensors")
+    for name, parameter in made.named_parameters():
+        if "proj_out" in name:
+            parameter.zero_()
+    save_file(published(made), folder / "fresh.safetensors")
+    save_file(published(skeleton(nets.LEVELS["SDXL"], positions=4), layout="HotshotXL"), folder / "hotshot.safetensors")
+    return folder
+
+
+@pytest.fixture
+def modules(motion_modules: Path, graph: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same as the user's `animatediff_models` folder."""
+    folder_paths = importlib.import_module("folder_paths")
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "animatediff_models",
+                        ([str(motion_modules)], {".safetensors", ".ckpt"}))
+    return motion_modules

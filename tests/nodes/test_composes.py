@@ -17,7 +17,7 @@ import torch
 
 from launch.environment import COMFYUI
 from tests.nodes import loras, nets
-from tests.nodes.test_motion import FRAMES, files, modules, sample  # noqa: F401: fixtures
+from tests.nodes.test_motion import FRAMES, sample
 
 SAME = 1e-5  # of the largest value
 SIZE = 8  # cells: 1 at the coarsest level
@@ -70,7 +70,7 @@ PATCHES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", PATCHES)
-def test_core_patches(graph: Any, modules: Path, extras: None, name: str) -> None:  # noqa: F811
+def test_core_patches(graph: Any, modules: Path, extras: None, name: str) -> None:
     """Before Apply STUNet as well as after it."""
     node, settings = PATCHES[name]
     model, larger = nets.model("SD15"), {"latent_image": {"samples": torch.zeros(FRAMES, 4, 16, 16)}}  # FreeU needs 2 cells at the coarsest
@@ -126,14 +126,14 @@ CONDITIONS: dict[str, Callable[[Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
-def test_conditioning(graph: Any, modules: Path, name: str) -> None:  # noqa: F811
+def test_conditioning(graph: Any, modules: Path, name: str) -> None:
     model, inputs = nets.model("SD15"), CONDITIONS[name](graph)
     image = run(graph, model, **inputs)
     assert differ(image, run(graph, model)), "the conditioning does nothing here"
     assert same(run(graph, inflate(graph, model), **inputs), image)
 
 
-def test_differential_diffusion(graph: Any, modules: Path, extras: None) -> None:  # noqa: F811
+def test_differential_diffusion(graph: Any, modules: Path, extras: None) -> None:
     model = nets.model("SD15")
     image, clip = (graph.run("DifferentialDiffusion", model=m)[0] for m in (model, inflate(graph, model)))
     expected = run(graph, image, **gradual(graph))
@@ -141,7 +141,7 @@ def test_differential_diffusion(graph: Any, modules: Path, extras: None) -> None
     assert same(run(graph, clip, **gradual(graph)), expected)
 
 
-def test_loras_before_and_after(graph: Any, modules: Path) -> None:  # noqa: F811
+def test_loras_before_and_after(graph: Any, modules: Path) -> None:
     model = nets.model("SD15")
     lora = loras.tensors(model, 1)
     image = run(graph, loras.load(model, lora))
@@ -150,7 +150,7 @@ def test_loras_before_and_after(graph: Any, modules: Path) -> None:  # noqa: F81
     assert same(run(graph, inflate(graph, loras.load(model, lora))), image)
 
 
-def test_lora_hooks_scheduled_over_sampling(graph: Any, modules: Path, extras: None) -> None:  # noqa: F811
+def test_lora_hooks_scheduled_over_sampling(graph: Any, modules: Path, extras: None) -> None:
     """A LoRA on one conditioning alone, in the second half of sampling."""
     model, hooks = nets.model("SD15"), importlib.import_module("comfy.hooks")
     group = hooks.create_hook_lora(lora=loras.tensors(model, 1), strength_model=1.0, strength_clip=0.0)
@@ -164,7 +164,7 @@ def test_lora_hooks_scheduled_over_sampling(graph: Any, modules: Path, extras: N
     assert same(run(graph, inflate(graph, model)), run(graph, model)), "afterwards nothing of the hook is left"
 
 
-def test_models_merged_before(graph: Any, modules: Path, extras: None) -> None:  # noqa: F811
+def test_models_merged_before(graph: Any, modules: Path, extras: None) -> None:
     one, other = nets.model("SD15"), nets.patcher(nets.made("SD15", 4))
     for parameter in other.model.diffusion_model.parameters():
         parameter.data = parameter.data.flip(0)
@@ -194,7 +194,7 @@ def t2i_adapter(channels: int = 3) -> Any:
 
 @pytest.mark.parametrize("hints", [1, FRAMES])
 @pytest.mark.parametrize("kind", [controlnet, t2i_adapter])
-def test_control_with_one_hint_and_one_for_each_frame(graph: Any, modules: Path, kind: Callable[[], Any], hints: int) -> None:  # noqa: F811
+def test_control_with_one_hint_and_one_for_each_frame(graph: Any, modules: Path, kind: Callable[[], Any], hints: int) -> None:
     model, generator = nets.model("SD15"), torch.Generator().manual_seed(4)
     positive, negative = graph.run("ControlNetApplyAdvanced", positive=nets.prompt(1), negative=nets.prompt(2), control_net=kind(),
                                    image=torch.rand(hints, 64, 64, 3, generator=generator), strength=0.7, start_percent=0.0,
@@ -221,7 +221,7 @@ class PicturePrompt:
 
 
 @pytest.mark.parametrize("chunk", [1, 4, FRAMES])
-def test_a_picture_for_each_frame_reaches_its_frame(graph: Any, modules: Path, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_picture_for_each_frame_reaches_its_frame(graph: Any, modules: Path, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where frames are worked on in chunks, in which the first rows are not the clip's first frames."""
     monkeypatch.setattr(graph.pack.module("nodes.host.apply"), "CHUNK", chunk)
 
@@ -237,7 +237,7 @@ def test_a_picture_for_each_frame_reaches_its_frame(graph: Any, modules: Path, c
     assert same(run(graph, shown(inflate(graph, model))), image)
 
 
-def test_a_strided_level_shows_the_pictures_of_the_frames_it_holds(graph: Any, modules: Path) -> None:  # noqa: F811
+def test_a_strided_level_shows_the_pictures_of_the_frames_it_holds(graph: Any, modules: Path) -> None:
     seen: dict[int, list[int]] = {}
 
     def note(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, options: dict[str, Any]) -> tuple:
@@ -254,7 +254,7 @@ def test_a_strided_level_shows_the_pictures_of_the_frames_it_holds(graph: Any, m
 
 
 @pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2, torch.float16])
-def test_weights_of_few_bits_computed_in_float32(graph: Any, modules: Path, dtype: torch.dtype) -> None:  # noqa: F811
+def test_weights_of_few_bits_computed_in_float32(graph: Any, modules: Path, dtype: torch.dtype) -> None:
     """fp8 checkpoints: ComfyUI keeps the weights small, and casts them where they are used."""
     with torch.inference_mode(False):
         family = nets.supported("SD15", nets.config("SD15") | {"dtype": dtype})
@@ -266,7 +266,7 @@ def test_weights_of_few_bits_computed_in_float32(graph: Any, modules: Path, dtyp
     assert same(run(graph, inflate(graph, model)), run(graph, model))
 
 
-def test_weights_that_are_brought_in_as_they_are_needed(graph: Any, modules: Path) -> None:  # noqa: F811
+def test_weights_that_are_brought_in_as_they_are_needed(graph: Any, modules: Path) -> None:
     """ComfyUI's low-memory mode, with a LoRA that is then worked in at every use."""
     model = loras.load(nets.model("SD15"), loras.tensors(nets.model("SD15"), 1))
     clip, whole = inflate(graph, model), run(graph, model)

@@ -8,35 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
-from tests.core.motion_files import published, skeleton
 from tests.nodes import nets
 
 FRAMES = 6
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Motion modules with tables of four frames, and one as it is before training: its last projections are zero."""
-    folder = tmp_path_factory.mktemp("animatediff_models")
-    made = skeleton(nets.LEVELS["SD15"], middle=True, positions=4)
-    save_file(published(made), folder / "v2.safetensors")
-    for name, parameter in made.named_parameters():
-        if "proj_out" in name:
-            parameter.zero_()
-    save_file(published(made), folder / "fresh.safetensors")
-    save_file(published(skeleton(nets.LEVELS["SDXL"], positions=4), layout="HotshotXL"), folder / "hotshot.safetensors")
-    return folder
-
-
-@pytest.fixture
-def modules(files: Path, graph: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The same as the user's `animatediff_models` folder."""
-    folder_paths = importlib.import_module("folder_paths")
-    monkeypatch.setitem(folder_paths.folder_names_and_paths, "animatediff_models",
-                        ([str(files)], {".safetensors", ".ckpt"}))
-    return files
 
 
 def sample(graph: Any, model: Any, frames: int = FRAMES, **inputs: Any) -> torch.Tensor:
