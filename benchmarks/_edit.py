@@ -11,19 +11,22 @@ from stunet_core.keep import cells, padded
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
 from stunet_core.spacetime import Clip
+from stunet_core.steady import steady
 from stunet_core.tasks import Task
 from training.conditions import model_input
+from training.sampling import DIFFERENCE, STEADY
 
 AT_ONCE = 16  # frames per call of the autoencoder
 
 
 @torch.no_grad()
 def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: float = 1.0, steps: int = 24,
-         cfg: float = 2.5, seed: int = 0) -> Tensor:
+         cfg: float = 2.5, seed: int = 0, averaged: float = STEADY) -> Tensor:
     """The task's clip with what is to be made made by the model, before compositing: [F, H, W, 3] in [0, 1].
 
     As ComfyUI's euler with the `normal` scheduler and a noise mask: given latents are put back at every step. H and W are
-    padded to multiples of 8. `denoise` below 1 starts from the task's own clip, noised.
+    padded to multiples of 8. `denoise` below 1 starts from the task's own clip, noised. At each step it is averaged over `averaged`
+    frames.
 
     Raises:
         ValueError: the models have no skeleton.
@@ -44,10 +47,10 @@ def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: 
         x = torch.where(keep > 0, add_noise(given, noise, bar), x)
         twice = model_input(x, given, keep).repeat(2, 1, 1, 1)
         with torch.autocast("cpu", torch.bfloat16):
-            v = forward_clip(models.net, skeleton, twice, t.expand(2), context, y, Clip(2, frames, loop=loop))
+            v = forward_clip(models.net, skeleton, twice, t.expand(2), context, y, Clip(2, frames, loop=loop, clock=denoise == 1))
         with_text, without = v.float().chunk(2)
         guess = bar.sqrt() * x - (1 - bar).sqrt() * (without + cfg * (with_text - without))
-        return torch.where(keep > 0, given, guess)
+        return torch.where(keep > 0, given, steady(guess, averaged, DIFFERENCE, loop=loop))
 
     z = walk_down(clean, given, noise, steps, denoise)
     with torch.autocast("cpu", torch.bfloat16):

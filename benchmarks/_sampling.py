@@ -8,6 +8,7 @@ from torch import Tensor
 
 from benchmarks._models import Models
 from training import train_image, train_video
+from training.sampling import STEADY
 from training.sheets import to_uint8
 from training.world import Scene, caption, sample_scene
 
@@ -39,15 +40,16 @@ def sample_images(models: Models, captions: list[str], cfg: float, steps: int, n
 
 
 @torch.no_grad()
-def sample_clips(models: Models, captions: list[str], frames: int, cfg: float, steps: int, seed: int = 0) -> np.ndarray:
-    """-> n frames 128 128 3 uint8"""
+def sample_clips(models: Models, captions: list[str], frames: int, cfg: float, steps: int, seed: int = 0,
+                 averaged: float = STEADY) -> np.ndarray:
+    """-> n frames 128 128 3 uint8; `averaged` over so many frames while they are made"""
     if models.skeleton is None:
         raise ValueError("models: there is no skeleton to sample clips with; ask for --clips 0")
     clips = []
     for start, ids in parts(models, captions, CLIPS_AT_ONCE):
         with torch.autocast("cpu", torch.bfloat16):
             z = train_video.samples(models.net, models.skeleton, models.text, ids, models.ids([""]), frames,
-                                    seed=seed + start, cfg=cfg, steps=steps)
+                                    seed=seed + start, cfg=cfg, steps=steps, averaged=averaged)
             pictures = torch.cat([models.autoencoder.decode(part.float()).float() for part in z.split(16)])
         clips.append(to_uint8(pictures).reshape(len(ids), frames, *pictures.shape[2:], 3))
     return np.concatenate(clips)

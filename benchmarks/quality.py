@@ -22,6 +22,7 @@ from benchmarks._sampling import held_out, sample_clips, sample_images
 from training.data import first_objects
 from training.evaluate import evaluate_clips, evaluate_images, flicker, speed_error
 from training.judges import Judges
+from training.sampling import STEADY
 from training.sheets import save_sheet
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,7 +74,7 @@ def clip_figures(models: Models, judges: Judges, objects: tuple[str, ...], count
     figures: dict[str, float] = {}
     if counts.clips:
         scenes, captions = held_out(counts.clips, objects, args.seed + 1)
-        clips = sample_clips(models, captions, args.frames, args.cfg, args.steps)
+        clips = sample_clips(models, captions, args.frames, args.cfg, args.steps, averaged=args.steady)
         figures |= {f"clip_{name}": value for name, value in evaluate_clips(clips, scenes, judges).items()}
         found = {"clip_flicker": flicker(clips, scenes), "clip_speed_error": speed_error(clips, scenes, judges)}
         figures |= {name: value for name, value in found.items() if value is not None}
@@ -82,7 +83,7 @@ def clip_figures(models: Models, judges: Judges, objects: tuple[str, ...], count
         save_sheet(args.out.with_name("quality_clips.png"), shown.reshape(-1, *shown.shape[2:]), shown.shape[1], titles)
         again = min(4, len(clips))
         figures["clip_diversity"] = controls.diversity(
-            judges, clips[:again], sample_clips(models, captions[:again], args.frames, args.cfg, args.steps, seed=1000))
+            judges, clips[:again], sample_clips(models, captions[:again], args.frames, args.cfg, args.steps, 1000, args.steady))
     if counts.given:
         figures |= conditioned.measure(models, judges, objects, counts.given, args.seed + 2)
     if counts.windows:
@@ -98,6 +99,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=80)
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--cfg", type=float, default=2.5)
+    parser.add_argument("--steady", type=float, default=STEADY, help="frames over which clips made of words are averaged (0: not at all)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--objects", type=int, help="how many objects to ask for (default: those the weights learned)")
     parser.add_argument("--runs", type=Path, help="judge the checkpoints of a training instead of the shipped weights")
@@ -116,7 +118,7 @@ def main() -> None:
     figures |= clip_figures(models, judges, objects, counts, args)
     print(table(figures))
     record = {**figures, **{f"count_{name}": value for name, value in asdict(counts).items()}, "steps": args.steps,
-              "cfg": args.cfg, "seed": args.seed, "minutes": round((time.monotonic() - start) / 60, 2)}
+              "cfg": args.cfg, "steady": args.steady, "seed": args.seed, "minutes": round((time.monotonic() - start) / 60, 2)}
     record |= {f"judge_{name}": value for name, value in judges.accuracy.items()}
     args.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(f"written to {args.out}")

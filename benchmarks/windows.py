@@ -12,7 +12,7 @@ from stunet_core.windows import windowed
 from training.conditions import model_input
 from training.evaluate import evaluate_clips
 from training.judges import Judges
-from training.sampling import sample
+from training.sampling import STEADY, sample
 
 LENGTH, OVERLAP = 16, 4  # frames
 LONG = ("left", "right", "up", "down", "grow", "shrink", "bounce", "swing", "circle", "spin")  # periodic or long-range
@@ -37,7 +37,7 @@ def in_windows(models: Models, asked: Asked, seed: int, *, cfg: float = 2.5, ste
         return windowed(window, x, LENGTH, OVERLAP)
 
     with torch.autocast("cpu", torch.bfloat16):
-        return decode(models, sample(predict, noise, steps))
+        return decode(models, sample(predict, noise, steps, clips=1, averaged=STEADY))
 
 
 def measure(models: Models, judges: Judges, objects: tuple[str, ...], count: int, seed: int) -> dict[str, float]:

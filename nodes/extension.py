@@ -18,6 +18,7 @@ from .masks import STUNetMaskPath, STUNetTrackMask
 from .motion_lora import STUNetMotionLora
 from .report import STUNetClipReport
 from .sampler import STUNetSampler
+from .steady import STUNetSteady
 from .style_reference import STUNetStyleReference
 
 
@@ -36,7 +37,7 @@ class STUNetExtension(ComfyExtension):
                 STUNetImageToVideo, STUNetKeyframes, STUNetAnimateRegion, STUNetInpaint, STUNetOutpaint, STUNetExtend,
                 STUNetComposite, STUNetTrackMask, STUNetMaskPath, STUNetClipReport,
                 STUNetStyleReference, STUNetFitStyle, STUNetBlendStyle,
-                STUNetMotionLora]
+                STUNetMotionLora, STUNetSteady]
 
     def loader(self, node: type[io.ComfyNode]) -> Any:
         """`node` with this extension's shelf; a subclass, so that no state hangs on the module's own class."""

@@ -6,8 +6,11 @@ import torch
 from torch import Tensor
 
 from stunet_core.mini.schedule import TIMESTEPS, alphas_bar
+from stunet_core.steady import steady
 
 Predict = Callable[[Tensor, Tensor], Tensor]  # (latent rows, timesteps per row) -> v
+STEADY = 4.0  # frames over which clips are averaged while they are made, and how much these may differ, as in the templates
+DIFFERENCE = 0.7
 
 
 def guided(conditional: Predict, unconditional: Predict, scale: float) -> Predict:
@@ -21,8 +24,11 @@ def guided(conditional: Predict, unconditional: Predict, scale: float) -> Predic
 
 
 @torch.no_grad()
-def sample(predict: Predict, noise: Tensor, steps: int = 24) -> Tensor:
-    """From unit noise to latents, over `steps` evenly spaced timesteps, as ComfyUI's euler with the `normal` scheduler."""
+def sample(predict: Predict, noise: Tensor, steps: int = 24, *, clips: int = 0, averaged: float = 0.0) -> Tensor:
+    """From unit noise to latents, over `steps` evenly spaced timesteps, as ComfyUI's euler with the `normal` scheduler.
+
+    Rows that are the frames of `clips` clips are averaged over `averaged` frames (`stunet_core.steady`) at each step.
+    """
     bars = alphas_bar()
     times = torch.linspace(TIMESTEPS - 1, 0, steps).round().long()
     x = noise
@@ -30,7 +36,9 @@ def sample(predict: Predict, noise: Tensor, steps: int = 24) -> Tensor:
         bar = bars[t]
         v = predict(x, t.expand(x.shape[0]))
         clean = bar.sqrt() * x - (1 - bar).sqrt() * v
-        eps = (1 - bar).sqrt() * x + bar.sqrt() * v
+        if clips and averaged:
+            clean = torch.cat([steady(clip, averaged, DIFFERENCE) for clip in clean.chunk(clips)])
+        eps = (x - bar.sqrt() * clean) / (1 - bar).sqrt()
         if i + 1 == steps:
             return clean
         x = bars[times[i + 1]].sqrt() * clean + (1 - bars[times[i + 1]]).sqrt() * eps

@@ -26,7 +26,7 @@ from .conditions import TELLING, VIDEO_TASKS, draw_tasks, keep_batch, model_inpu
 from .data import MODEL
 from .latents import ensure, load_autoencoder, load_text
 from .run_state import Run, Schedule, averaged
-from .sampling import sample
+from .sampling import STEADY, sample
 from .sheets import save_sheet
 from .train_image import NO_TEXT, ON_THINGS, Batch, init, pick, untimed, weight_on_things
 
@@ -85,7 +85,7 @@ def cut(rng: np.random.Generator, batch: Batch, frames: int) -> tuple[Tensor, np
 @torch.no_grad()
 def samples(net: UNet, skeleton: Skeleton, text: TextEncoder, ids: Tensor, empty: Tensor, frames: int, *,
             size: int = 16, seed: int = 0, cfg: float = 4.0, steps: int = 24, given: Tensor | None = None,
-            keep: Tensor | None = None) -> Tensor:
+            keep: Tensor | None = None, averaged: float = STEADY) -> Tensor:
     """Latents (b frames) 4 size size for captions `ids` (b n); `given`, `keep` are latents and mask to be conditioned on.
 
     As with the nodes' noise mask, given cells are the given ones at every step, noised as far as the rest.
@@ -105,7 +105,7 @@ def samples(net: UNet, skeleton: Skeleton, text: TextEncoder, ids: Tensor, empty
         with_text, without = v.chunk(2)
         return without + cfg * (with_text - without)
 
-    return torch.where(fixed, given, sample(predict, noise, steps))
+    return torch.where(fixed, given, sample(predict, noise, steps, clips=b, averaged=averaged))
 
 
 def main() -> None:

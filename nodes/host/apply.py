@@ -35,6 +35,12 @@ BUSY = 1.4   # of each frame of a chunk, in a motion module at the finest level
 HELD = 0.25  # of each other frame: the skips
 
 
+def is_loop(model_options: dict[str, Any]) -> bool:
+    """Whether time is a circle for the clip model that is sampled with these options."""
+    chain = model_options.get("transformer_options", {}).get("wrappers", {}).get(WrappersMP.DIFFUSION_MODEL, {})
+    return any(wrapper.clip.loop for wrapper in chain.get(KEY, ()))
+
+
 class WholePatcher(ModelPatcher):
     """Temporal layers are plain torch modules: ComfyUI cannot stream them in parts, so they are loaded whole."""
 

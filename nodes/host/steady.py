@@ -1,0 +1,58 @@
+"""A MODEL whose predicted clean latents are made steady in time: one of ComfyUI's functions after guidance, for any sampler."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from comfy.model_patcher import ModelPatcher
+from torch import Tensor
+
+from ...stunet_core.steady import bell, steady
+from .apply import is_loop
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`frames`, `difference`: see `stunet_core.steady`. `start`, `end`: when in sampling, 0 to 1."""
+
+    frames: float
+    difference: float
+    start: float
+    end: float
+
+    def __post_init__(self) -> None:
+        bell(self.frames)
+        if not self.difference > 0:
+            raise ValueError(f"difference: {self.difference} lets no two frames be alike; give more than 0")
+        if not 0 <= self.start <= self.end <= 1:
+            raise ValueError(f"start_percent, end_percent: {self.start} to {self.end} is no part of sampling; give 0 to 1, the start "
+                             "not after the end")
+
+
+def make_steady(model: ModelPatcher, settings: Settings) -> ModelPatcher:
+    """A clone of `model` that averages; with 0 frames a plain clone.
+
+    Raises ValueError when the model's batch cannot be the frames of a clip.
+    """
+    dimensions = getattr(model.model.latent_format, "latent_dimensions", 2)
+    if dimensions != 2:
+        raise ValueError(f"model: {type(model.model).__name__} has latents of {dimensions} dimensions, in which time is not the batch; "
+                         "connect an image model that Apply STUNet made a clip model of")
+    out = model.clone()
+    if settings.frames:
+        out.set_model_sampler_post_cfg_function(Steady(settings))
+    return out
+
+
+class Steady:
+    """What ComfyUI calls after guidance: the batch is a clip."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+
+    def __call__(self, args: dict[str, Any]) -> Tensor:
+        clean, schedule = args["denoised"], args["model"].model_sampling
+        sigma = float(args["sigma"].max())
+        first, last = (schedule.percent_to_sigma(at) for at in (self.settings.start, self.settings.end))
+        if not last <= sigma <= first:
+            return clean
+        return steady(clean, self.settings.frames, self.settings.difference, loop=is_loop(args["model_options"]))
