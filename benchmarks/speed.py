@@ -221,6 +221,7 @@ def lengths(config: MiniConfig, device: str, dtype: torch.dtype) -> dict[str, fl
 def measured(config: MiniConfig, frames: int, size: int, device: str, dtype: torch.dtype, flops: dict[str, float]) -> dict[str, float]:
     """Times and peaks of each way, of longer and longer clips, and what the walk itself costs."""
     subject, rate, costs = Subject(config, frames, size, device, dtype), multiply_rate(device, dtype), {}
+    subject.clip(subject.x[:CHUNK], "none")  # what is slow for the first time is not timed
     for name, run in subject.ways().items():
         costs[name] = measure(run, device)
         print(f"{name}: {costs[name].seconds:.2f} s", flush=True)

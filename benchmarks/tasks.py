@@ -38,6 +38,7 @@ WANTED = {  # figures the project asks of the shipped weights
     "replaced": ">= 0.8", "restyled": ">= 0.8", "restyled_motion": ">= 0.9",
 }
 OVERLAP, ADDED = 16, 64  # frames of one step of extending
+JOINT = 8  # frames over which a joint fades, as the node has it
 GROWN = 4  # pixels by which tracked masks are widened
 FOUND = 0.5  # the judge's mask, above which a cell shows a thing
 LEFT_OVER = 0.25  # of the cells that the thing filled: less is no thing
@@ -135,7 +136,7 @@ def extend_figures(models: Models, count: int, until: int, objects: tuple[str, .
             task, rest = tasks.extend(clip, min(ADDED, until - len(clip)), min(OVERLAP, len(clip)))
             made = edit(models, task, said(scene, n), steps=how.steps, cfg=how.cfg, seed=n)
             joints.append(len(clip))
-            clip = torch.cat([rest, composite(made, task.given, task.keep, match=True)])
+            clip = torch.cat([rest, composite(made, task.given, task.keep, match=True, joint=JOINT)])
         frames = to_bytes(clip)
         drift.append(metrics.colour_drift(frames, FPS))
         worst.append(max((metrics.joint_error(frames, joint) or 0.0 for joint in joints), default=0.0))

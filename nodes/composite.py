@@ -29,11 +29,16 @@ class STUNetComposite(io.ComfyNode):
                 io.Boolean.Input("match_colors", default=True,
                                  tooltip="Shift the generated colours by what the model changed on average where it should "
                                          "have changed nothing, so that clips extended many times do not drift."),
+                # Added later, so optional: workflows in the API form that do not name it still run.
+                io.Int.Input("joint_frames", default=8, min=0, max=1024, optional=True,
+                             tooltip="Where whole given frames end and made ones begin: over so many made frames, 0 to 1024, what jumps "
+                                     "there fades, carried along by the motion, and colours that jump are put right in all made "
+                                     "frames. 0: left as it is."),
             ],
             outputs=[io.Image.Output(display_name="frames", tooltip="The finished frames, as large as the original.")],
         )
 
     @classmethod
-    def execute(cls, frames, original, mask, feather: int, match_colors: bool) -> io.NodeOutput:
+    def execute(cls, frames, original, mask, feather: int, match_colors: bool, joint_frames: int = 8) -> io.NodeOutput:
         keep = (mask[None] if mask.ndim == 2 else mask) < 0.5
-        return io.NodeOutput(composite(frames, original, keep, feather=feather, match=match_colors))
+        return io.NodeOutput(composite(frames, original, keep, feather=feather, match=match_colors, joint=joint_frames))

@@ -5,11 +5,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .joints import close
 from .keep import CELL, cells
 from .pictures import check_pictures
 
 
-def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, match: bool = False) -> Tensor:
+def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, match: bool = False,
+              joint: int = 0) -> Tensor:
     """The given pixels where `keep` is True, bit for bit; elsewhere the made ones, [F, H, W, 3].
 
     Within `feather` pixels of the seam, on the made side only, the made ones are shifted by what differs at the nearest
@@ -22,6 +24,8 @@ def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, ma
         feather: pixels, 0 or more.
         match: shift the made colours by what the model changed on average where it should have changed nothing. A clip
             that is extended step by step would else drift by as much with every step.
+        joint: frames after a given frame, and before one, over which what jumps there fades; and colours that jump are put
+            right in all of a gap (`joints`). 0: joints in time stay as they are.
 
     Raises:
         ValueError: numbers or sizes disagree; it names the input.
@@ -43,6 +47,8 @@ def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, ma
     given, keep = given.to(out).expand(frames, -1, -1, -1), keep.expand(frames, -1, -1).to(out.device)
     if match:
         out = (out + drift(given - out, keep)).clamp(0, 1)
+    if joint > 0:
+        out = torch.from_numpy(close(*(t.cpu().float().numpy() for t in (out, given)), keep.cpu().numpy(), joint)).to(out)
     if feather > 0:
         out = (out + seam(given - out, keep, feather)).clamp(0, 1)
     return torch.where(keep[..., None], given, out)
