@@ -230,7 +230,6 @@ def measured(config: MiniConfig, frames: int, size: int, device: str, dtype: tor
     figures |= {f"{name}_of_rate": flops[name] / cost.seconds / rate for name, cost in costs.items()}
     figures["windows_time"] = costs["windows"].seconds / costs["single"].seconds
     figures["single_memory_of_window"] = costs["single"].memory / max(1.0, window.memory)
-    del subject, run
     figures |= inside() | {"overhead_plain_torch": overhead(Subject(config, CHUNK, SMALL, device, dtype), device)}
     return figures | lengths(config, device, dtype)
 

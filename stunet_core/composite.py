@@ -48,7 +48,8 @@ def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, ma
     if match:
         out = (out + drift(given - out, keep)).clamp(0, 1)
     if joint > 0:
-        out = torch.from_numpy(close(*(t.cpu().float().numpy() for t in (out, given)), keep.cpu().numpy(), joint)).to(out)
+        made, there = (pictures.cpu().float().numpy() for pictures in (out, given))
+        out = torch.from_numpy(close(made, there, keep.cpu().numpy(), joint)).to(out)
     if feather > 0:
         out = (out + seam(given - out, keep, feather)).clamp(0, 1)
     return torch.where(keep[..., None], given, out)

@@ -81,8 +81,9 @@ def close(made: np.ndarray, given: np.ndarray, keep: np.ndarray, frames: int) ->
             others, what was there before need not be what is to be there.
         frames: over how many what differs at a joint fades; a gap shorter than twice that is shared by its two joints.
     """
-    out, whole = made.copy(), keep.all((1, 2))
-    for start, stop in gaps(~keep.any((1, 2))):
+    out, share = made.copy(), keep.mean(axis=(1, 2))
+    whole = share == 1
+    for start, stop in gaps(share == 0):
         part = out[start:stop]  # a view
         sides = [(part, given[start - 1])] if start and whole[start - 1] else []
         sides += [(part[::-1], given[stop])] if stop < len(whole) and whole[stop] else []
@@ -99,7 +100,7 @@ def put_right(part: np.ndarray, ends: Sequence[Colours]) -> None:
     for i, frame in enumerate(part):
         late = (i + 1) / (len(part) + 1)
         shares = [1 - late, late] if len(ends) == 2 else [1.0]
-        part[i] = sum(share * end.undo(frame) for share, end in zip(shares, ends, strict=True)).clip(0, 1)
+        part[i] = np.sum([share * end.undo(frame) for share, end in zip(shares, ends, strict=True)], axis=0).clip(0, 1)
 
 
 def gaps(made: np.ndarray) -> list[tuple[int, int]]:

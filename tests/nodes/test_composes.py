@@ -40,7 +40,8 @@ def inflate(graph: Any, model: Any) -> Any:
 
 def run(graph: Any, model: Any, **inputs: Any) -> torch.Tensor:
     """Two steps, so that start and end of sampling are seen."""
-    return sample(graph, model, **{"steps": 2, "latent_image": {"samples": torch.zeros(FRAMES, 4, SIZE, SIZE)}} | inputs)
+    settings: dict[str, Any] = {"steps": 2, "latent_image": {"samples": torch.zeros(FRAMES, 4, SIZE, SIZE)}}
+    return sample(graph, model, **settings | inputs)
 
 
 def same(a: torch.Tensor, b: torch.Tensor) -> bool:
