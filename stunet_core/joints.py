@@ -1,10 +1,11 @@
 """Where given frames end and made ones begin: the joint in time, closed on the made side.
 
-What a model makes of the next frame differs a little from the last given one: its colours drift, its VAE softens, outlines are drawn
-anew. All of it at once is seen as a jump. Two things take the jump away, and leave given frames alone:
+What a model makes of the next frame differs from the last given one: its VAE softens, outlines are drawn anew, and from then on its
+colours drift. All of it at once is seen as a jump. Two things take it away, and leave given frames alone:
 
-- colours: what colours became at the joint is undone in all frames of the gap, colour by colour (`Colours`);
-- the rest: what then still differs at the joint is added to the frames after it, less and less, carried along by optical flow.
+- colours: what colours become is undone, colour by colour, all through the gap (`Colours`);
+- the rest: the frames after the joint are bent to where things stood, and what then still differs is added to them, both less and less
+  and carried along by optical flow. The first one shows the given frame, moved on as it moved before.
 """
 
 from collections.abc import Sequence
@@ -17,28 +18,39 @@ from .flow import both_ways, flow, grey, warp
 
 BINS = 8  # colours along each axis of the table
 ROUNDS = 3
+EVERY = 8  # frames from one table of colours to the next
+ENOUGH = 65536  # pixels of a frame, from which a table is made
 LARGEST = 0.2  # a pixel that differs by more is another thing, not another colour
 BELL = np.array([1, 4, 6, 4, 1], np.float32) / 16  # over neighbouring colours of the table
-AROUND = 5  # pixels that must all be alike for a place to stand still
-SOFT = 1.5  # pixels over which trust in the flow ends
+SOFT = 4.0  # pixels over which trust in the flow ends
 DOUBT = 8.0  # pixels: a colour seen in fewer is corrected less
 
 
 class Colours:
-    """How colours changed, as a table over the colours themselves; what stood where does not count."""
+    """How the colours of some frames differ from those of a given picture, where both show the same at a place."""
 
-    def __init__(self, made: np.ndarray, wanted: np.ndarray):
-        """From two pictures h w 3 in [0, 1] of nearly the same: the mean change of each colour, and of its neighbours in the table."""
-        self.tables: list[np.ndarray] = []
-        for _ in range(ROUNDS):  # each finds what neighbours in the table smoothed away in the one before
-            self.tables.append(table_of(made, wanted - made))
-            made = made + look_up(self.tables[-1], made)
+    def __init__(self, side: np.ndarray, picture: np.ndarray):
+        """side: F h w 3 going away from `picture` h w 3, all in [0, 1]; one table for every EVERY frames, and for the last."""
+        self.times = sorted({*range(0, len(side), EVERY), len(side) - 1})
+        step = max(1, round((picture[..., 0].size / ENOUGH) ** 0.5))
+        self.tables = np.stack([smooth_table(side[i, ::step, ::step], picture[::step, ::step]) for i in self.times])
 
-    def undo(self, frame: np.ndarray) -> np.ndarray:
-        """A made frame h w 3 with its colours put right."""
-        for table in self.tables:
-            frame = frame + look_up(table, frame)
-        return frame
+    def undo(self, frame: np.ndarray, i: int) -> np.ndarray:
+        """Frame `i` h w 3 with its colours put right; the tables turn into one another evenly."""
+        after = next(k for k, time in enumerate(self.times) if time >= i)
+        before = max(0, after - 1)
+        late = (i - self.times[before]) / max(1, self.times[after] - self.times[before])
+        return frame + look_up((1 - late) * self.tables[before] + late * self.tables[after], frame)
+
+
+def smooth_table(made: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The change from one picture's colours to the other's; each round finds what smoothing took from the one before."""
+    entries = np.stack(np.meshgrid(*[np.linspace(0, 1, BINS, dtype=np.float32)] * 3, indexing="ij"), -1).reshape(BINS, -1, 3)
+    there = entries
+    for _ in range(ROUNDS):
+        table = table_of(made, wanted - made)
+        made, there = made + look_up(table, made), there + look_up(table, there)
+    return (there - entries).reshape(BINS, BINS, BINS, 3)
 
 
 def table_of(made: np.ndarray, change: np.ndarray) -> np.ndarray:
@@ -85,22 +97,23 @@ def close(made: np.ndarray, given: np.ndarray, keep: np.ndarray, frames: int) ->
     whole = share == 1
     for start, stop in gaps(share == 0):
         part = out[start:stop]  # a view
-        sides = [(part, given[start - 1])] if start and whole[start - 1] else []
-        sides += [(part[::-1], given[stop])] if stop < len(whole) and whole[stop] else []
-        if sides:
-            put_right(part, [Colours(side[0], picture) for side, picture in sides])
-        for side, picture in sides:
+        sides = [(part, given[:start][::-1], whole[:start][::-1]), (part[::-1], given[stop:], whole[stop:])]
+        sides = [(side, there, known) for side, there, known in sides if known[:1].any()]
+        put_right(part, [(Colours(side, there[0]), side is not part) for side, there, _ in sides])
+        for side, there, known in sides:
             reach = min(frames, len(part) // len(sides))
-            side[:reach] = fade(side[:reach], picture)
+            side[:reach] = fade(side[:reach], going_on(there[0], there[1] if known[1:2].any() else there[0]))
     return out
 
 
-def put_right(part: np.ndarray, ends: Sequence[Colours]) -> None:
-    """Undo, in place, what colours became at the ends of a gap: in between on a straight line, with one end alike everywhere."""
+def put_right(part: np.ndarray, ends: Sequence[tuple[Colours, bool]]) -> None:
+    """Put the colours of a gap's frames right in place; between two ends (with the second one time runs `backwards`) on a straight line."""
     for i, frame in enumerate(part):
         late = (i + 1) / (len(part) + 1)
-        shares = [1 - late, late] if len(ends) == 2 else [1.0]
-        part[i] = np.sum([share * end.undo(frame) for share, end in zip(shares, ends, strict=True)], axis=0).clip(0, 1)
+        shares = [1 - late, late] if len(ends) == 2 else [1.0] * len(ends)
+        right = [share * (end.undo(frame, len(part) - 1 - i if backwards else i) - frame)
+                 for share, (end, backwards) in zip(shares, ends, strict=True)]
+        part[i] = np.clip(frame + sum(right), 0, 1)
 
 
 def gaps(made: np.ndarray) -> list[tuple[int, int]]:
@@ -109,26 +122,31 @@ def gaps(made: np.ndarray) -> list[tuple[int, int]]:
     return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
 
-def towards(picture: np.ndarray, frame: np.ndarray) -> np.ndarray:
-    """`picture` moved to where `frame` shows the same. Where the flow between them cannot be believed it stands still, and where it then
-    shows something else it is `frame` itself.
+def going_on(picture: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """`picture` moved on by a frame as it moved since `before`."""
+    return warp(picture, believed(picture, before))
+
+
+def believed(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Flow a -> b, going to 0 where it cannot be believed."""
+    there, sure = both_ways(*greys(a, b))
+    return there * cv2.GaussianBlur(sure.astype(np.float32), (0, 0), SOFT)[..., None]
+
+
+def fade(side: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Frames h w 3 that go away from `wanted`: the first becomes it, the others less and less.
+
+    How far things stand off at the first bends all, and what differs besides is added to all, both moving as the frames do.
     """
-    there, sure = both_ways(*greys(frame, picture))
-    moved = np.where(sure[..., None], warp(picture, there), picture)
-    still = cv2.erode((np.abs(picture - frame).max(-1) <= LARGEST).astype(np.uint8), np.ones((AROUND, AROUND), np.uint8)) > 0
-    trust = (sure | still).astype(np.float32)
-    return frame + cv2.GaussianBlur(trust, (0, 0), SOFT)[..., None] * (moved - frame)
-
-
-def fade(side: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    """Frames going away from a given picture: what differs at the first is added to all, less and less, moving as they do."""
     if not len(side):
         return side
-    left = towards(picture, side[0]) - side[0]
-    out = [side[0] + left]
+    off = believed(wanted, side[0])
+    left = wanted - warp(side[0], off)
+    out = [wanted]
     for i, (a, b) in enumerate(pairwise(side), start=1):
-        left = warp(left, flow(*greys(b, a)))
-        out.append(b + left * (1 - i / len(side)))
+        came = flow(*greys(b, a))
+        off, left, share = warp(off, came), warp(left, came), 1 - i / len(side)
+        out.append(warp(b, share * off) + share * left)
     return np.stack(out).clip(0, 1)
 
 
