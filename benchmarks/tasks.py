@@ -28,6 +28,7 @@ from stunet_core.track import track, widen
 from training.data import first_objects
 from training.evaluate import evaluate_clips
 from training.judges import Judges
+from training.kinematics import track_correlation
 from training.world import BACKGROUNDS, MOTIONS, STYLES, Clip, Scene, Thing, caption, render, sample_scene
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -176,7 +177,7 @@ def replace_figures(models: Models, judges: Judges, count: int, objects: tuple[s
 
 
 def restyle_figures(models: Models, judges: Judges, count: int, objects: tuple[str, ...], how: Settings) -> dict[str, float]:
-    """Video to video (SDEdit, 2108.01073) towards another style: share of clips in it, and how alike they still move."""
+    """Video to video (SDEdit, 2108.01073) towards another style: share of clips in it, and how alike their things still move."""
     rng = np.random.default_rng([how.seed, 80])
     wanted, made, alike = [], [], []
     for n, scene in enumerate(singles(count, objects, how.seed + 4)):
@@ -185,8 +186,8 @@ def restyle_figures(models: Models, judges: Judges, count: int, objects: tuple[s
         task = tasks.Task(tensor(clip), torch.zeros(clip.mask.shape, dtype=torch.bool))
         made.append(to_bytes(edit(models, task, said(other, n), denoise=how.denoise, steps=how.steps, cfg=how.cfg, seed=n)))
         wanted.append(replace(other, named=frozenset({"object", "style"})))
-        if other.things[0].motion != "still":
-            alike.append(metrics.alike(metrics.motion(clip.frames), metrics.motion(made[-1])) or 0.0)
+        if other.things[0].motion not in ("still", "spin"):  # which no track shows
+            alike.append(track_correlation(judges.follow(clip.frames), judges.follow(made[-1])) or 0.0)
     return {"restyled": evaluate_clips(made, wanted, judges)["style"], "restyled_motion": mean(alike)}
 
 

@@ -77,3 +77,17 @@ def speed_error(scene: Scene, path: Track) -> float | None:
     asked = scene.things[0].speed
     found = speed(scene.things[0].motion, path)
     return None if found is None else abs(found - asked) / asked
+
+
+def track_correlation(a: Track, b: Track) -> float | None:
+    """How alike two things move: the correlation of their places and sizes about their means over time; 1 is the same motion, however far.
+
+    None where one stands still or is hardly ever seen.
+    """
+    both = np.isfinite(a.centre).all(1) & np.isfinite(b.centre).all(1)
+    if both.mean() < SEEN:
+        return None
+    paths = [np.column_stack([one.centre, np.sqrt(one.area)])[both] for one in (a, b)]
+    first, second = (path - path.mean(0) for path in paths)
+    length = float(np.linalg.norm(first) * np.linalg.norm(second))
+    return float((first * second).sum() / length) if length > 0 else None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.kinematics import AXIS, CYCLES, Track, says_speed, speed, speed_error
+from training.kinematics import AXIS, CYCLES, Track, says_speed, speed, speed_error, track_correlation
 from training.world import Scene, render
 from training.world.scene import Thing
 
@@ -39,3 +39,21 @@ def test_nothing_is_said_where_nothing_can_be():
     assert speed("left", unseen) is None
     assert not says_speed(scene("left", 1.5, frozenset({"object", "motion"})))
     assert says_speed(scene("left", 1.0, frozenset({"object", "motion"})))
+
+
+def test_tracks_are_alike_whatever_their_length_and_unlike_the_other_way() -> None:
+    late = np.linspace(0, 1, 20)
+    right = Track(np.column_stack([0.2 + 0.5 * late, np.full(20, 0.4)]), np.full(20, 0.1))
+    shorter = Track(np.column_stack([0.4 + 0.2 * late, np.full(20, 0.7)]), np.full(20, 0.2))
+    grows = Track(np.full((20, 2), 0.5), (0.2 + 0.3 * late) ** 2)
+    assert track_correlation(right, shorter) == pytest.approx(1)
+    assert track_correlation(right, Track(right.centre[::-1], right.area)) == pytest.approx(-1)
+    assert track_correlation(right, grows) == pytest.approx(0)
+    assert track_correlation(grows, grows) == pytest.approx(1)
+
+
+def test_what_stands_still_or_is_not_seen_has_no_track() -> None:
+    late = np.linspace(0, 1, 20)
+    right = Track(np.column_stack([late, late]), np.full(20, 0.1))
+    assert track_correlation(right, Track(np.full((20, 2), 0.5), np.full(20, 0.1))) is None
+    assert track_correlation(right, Track(np.where(late[:, None] < 0.6, np.nan, right.centre), right.area)) is None
