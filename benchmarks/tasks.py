@@ -40,6 +40,7 @@ WANTED = {  # figures the project asks of the shipped weights
 }
 OVERLAP, ADDED = 16, 64  # frames of one step of extending
 JOINT = 8  # frames over which a joint fades, as the node has it
+REMOVING = 0.5  # denoise, from the surroundings
 GROWN = 4  # pixels by which tracked masks are widened
 FOUND = 0.5  # the judge's mask, above which a cell shows a thing
 LEFT_OVER = 0.25  # of the cells that the thing filled: less is no thing
@@ -144,21 +145,23 @@ def extend_figures(models: Models, count: int, until: int, objects: tuple[str, .
     return {"extend_drift": mean(drift), "extend_joint": mean(worst)}
 
 
-def filled(models: Models, clip: Clip, text: str, how: Settings, seed: int) -> np.ndarray:
+def filled(models: Models, clip: Clip, text: str, how: Settings, seed: int, guess: str = tasks.THERE,
+           denoise: float = 1.0) -> np.ndarray:
     """The clip with its thing, tracked from its mask on the first frame, filled by the model: [F, H, W, 3] uint8."""
     masks = widen(track(clip.frames, clip.mask[0].astype(np.float32)).masks, GROWN)
-    task = tasks.inpaint(tensor(clip), torch.from_numpy(masks < 0.5))
-    made = edit(models, task, text, steps=how.steps, cfg=how.cfg, seed=seed)
+    task = tasks.inpaint(tensor(clip), torch.from_numpy(masks < 0.5), guess)
+    made = edit(models, task, text, denoise=denoise, steps=how.steps, cfg=how.cfg, seed=seed)
     return to_bytes(composite(made, task.given, task.keep, feather=2))
 
 
 def removal_figures(models: Models, judges: Judges, count: int, objects: tuple[str, ...], how: Settings) -> dict[str, float]:
-    """Filled without a word: shares of clips whose middle frame shows no thing any more, and the right background."""
+    """Filled without a word, from the surroundings: shares of clips whose middle frame shows no thing any more, the right background."""
     gone, ground = [], []
     for n, scene in enumerate(singles(count, objects, how.seed + 2)):
         clip = render(scene, frames=how.frames)
         middle = how.frames // 2
-        before, after = (judges.look(frames[middle:middle + 1]) for frames in (clip.frames, filled(models, clip, "", how, n)))
+        without = filled(models, clip, "", how, n, tasks.AROUND, REMOVING)
+        before, after = (judges.look(frames[middle:middle + 1]) for frames in (clip.frames, without))
         gone.append(float((after.mask > FOUND).sum() <= LEFT_OVER * (before.mask > FOUND).sum()))
         ground.append(float(BACKGROUNDS[int(after.background[0].argmax())] == scene.background))
     return {"removed": mean(gone), "removed_background": mean(ground)}

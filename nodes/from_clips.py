@@ -24,25 +24,31 @@ class STUNetInpaint(io.ComfyNode):
             display_name="Inpaint Clip (STUNet)",
             category=task_inputs.CATEGORY,
             description="Conditioning and latent that make the white part of a clip anew: fill a hole, replace a thing "
-                        "by what the prompt says, or remove it with an empty prompt. Composite puts all other pixels "
+                        "by what the prompt says, or remove it (start_from). Composite puts all other pixels "
                         "back, exactly.",
             inputs=[
                 *task_inputs.prompts(),
                 io.Image.Input("clip", tooltip="The clip, any number of frames, any size."),
                 io.Mask.Input("mask", tooltip="White = to be generated, black stays. As large as the clip; one mask for "
                                               "all frames, or one per frame. Leave some room around a thing: GrowMask."),
+                # Added later, so optional: workflows in the API form that do not name it still run.
+                io.Combo.Input("start_from", options=list(tasks.GUESSES), default=tasks.THERE, optional=True,
+                               tooltip="What a sampler with denoise below 1 starts from in the white part. To remove a thing, take "
+                                       "surroundings, an empty prompt and a denoise of about 0.5: the place is then filled with what is "
+                                       "seen there at other times (a still camera), else from around it, and refined. With denoise 1 it "
+                                       "has no effect."),
             ],
             outputs=task_inputs.outputs(),
         )
 
     @classmethod
-    def execute(cls, positive, negative, vae, clip, mask) -> io.NodeOutput:
+    def execute(cls, positive, negative, vae, clip, mask, start_from: str = tasks.THERE) -> io.NodeOutput:
         check_pictures("clip", clip)
         keep = read_mask("mask", mask, *clip.shape[:3])
         doubtful = doubt("mask", keep)
         if doubtful:
             say(doubtful)
-        task = tasks.inpaint(clip, keep)
+        task = tasks.inpaint(clip, keep, start_from)
         return io.NodeOutput(*conditioned(positive, negative, vae, task), task.given, task.generate)
 
 

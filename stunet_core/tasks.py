@@ -12,7 +12,10 @@ import torch
 from torch import Tensor
 
 from .pictures import check_alike, check_pictures, one_picture
+from .surroundings import surroundings
 
+THERE, AROUND = "what was there", "surroundings"
+GUESSES = (THERE, AROUND)  # of what is in a hole
 MOST_FRAMES = 72_000  # 10 minutes at 120 frames per second
 
 
@@ -72,10 +75,12 @@ def key_frames(images: Tensor, at: Sequence[int], frames: int) -> Task:
     return Task(repeated(images, distance.argmin(dim=1)), keep)
 
 
-def inpaint(clip: Tensor, keep: Tensor) -> Task:
-    """The clip where `keep` (bool [F, H, W]) says so; elsewhere, as a first guess, what was there."""
+def inpaint(clip: Tensor, keep: Tensor, guess: str = THERE) -> Task:
+    """The clip where `keep` (bool [F, H, W]) says so; elsewhere, as a first guess, what was there, or the place without it."""
     check_pictures("clip", clip)
-    return Task(clip, keep)
+    if guess not in GUESSES:
+        raise ValueError(f"start_from: {guess!r} is none of {', '.join(GUESSES)}")
+    return Task(surroundings(clip, keep) if guess == AROUND else clip, keep)
 
 
 def animate_region(image: Tensor, keep: Tensor, *, loop: bool = False) -> Task:
