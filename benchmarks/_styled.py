@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from launch.client import Client, Workflow
+from training.sampling import DIFFERENCE, STEADY
 
 REFERENCE = {"strength": 1.0, "start_percent": 0.0, "end_percent": 1.0, "levels": "all", "fit": "crop", "weights": ""}
 FIT = {"rank": 8, "learning_rate": 0.002, "seed": 0, "layers": "attention and convolutions", "size": 128, "fit": "crop", "name": "bench"}
@@ -51,8 +52,10 @@ def workflow(how: Settings, text: str, seed: int, style: str = "none", picture: 
                                              "steps": how.fit_steps} | image | FIT)
     nodes["model"] = ("STUNetApply", {"model": ["style" if style != "none" else "mini", 0], "weights": "mini_stunet.safetensors",
                                       "strength": 1.0, "loop": False})
+    nodes["steady"] = ("STUNetSteady", {"model": ["model", 0], "frames": STEADY, "difference": DIFFERENCE, "start_percent": 0.0,
+                                        "end_percent": 1.0})
     nodes["sample"] = ("STUNetSampler", {
-        "model": ["model", 0], "positive": ["positive", 0], "negative": ["negative", 0], "latent": ["clip", 0], "seed": seed,
+        "model": ["steady", 0], "positive": ["positive", 0], "negative": ["negative", 0], "latent": ["clip", 0], "seed": seed,
         "steps": how.steps, "cfg": how.cfg, "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0, "vae": ["mini", 2]})
     nodes["save"] = ("SaveImage", {"images": ["sample", 1], "filename_prefix": f"bench/{style}"})
     return {name: {"class_type": kind, "inputs": inputs} for name, (kind, inputs) in nodes.items()}
