@@ -32,8 +32,8 @@ class STUNetComposite(io.ComfyNode):
                 # Added later, so optional: workflows in the API form that do not name it still run.
                 io.Int.Input("joint_frames", default=8, min=0, max=1024, optional=True,
                              tooltip="Where whole given frames end and made ones begin: over so many made frames, 0 to 1024, what jumps "
-                                     "there fades, carried along by the motion, and colours that jump are put right in all made "
-                                     "frames. 0: left as it is."),
+                                     "there fades, carried along by the motion; with match_colors, colours that drift are put right in "
+                                     "all made frames. 0: left as it is."),
             ],
             outputs=[io.Image.Output(display_name="frames", tooltip="The finished frames, as large as the original.")],
         )

@@ -24,8 +24,8 @@ def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, ma
         feather: pixels, 0 or more.
         match: shift the made colours by what the model changed on average where it should have changed nothing. A clip
             that is extended step by step would else drift by as much with every step.
-        joint: frames after a given frame, and before one, over which what jumps there fades; and colours that jump are put
-            right in all of a gap (`joints`). 0: joints in time stay as they are.
+        joint: frames after a given frame, and before one, over which what jumps there fades; with `match`, colours that drift
+            are put right in all of a gap (`joints`). 0: joints in time stay as they are.
 
     Raises:
         ValueError: numbers or sizes disagree; it names the input.
@@ -49,7 +49,7 @@ def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, ma
         out = (out + drift(given - out, keep)).clamp(0, 1)
     if joint > 0:
         made, there = (pictures.cpu().float().numpy() for pictures in (out, given))
-        out = torch.from_numpy(close(made, there, keep.cpu().numpy(), joint)).to(out)
+        out = torch.from_numpy(close(made, there, keep.cpu().numpy(), joint, colours=match)).to(out)
     if feather > 0:
         out = (out + seam(given - out, keep, feather)).clamp(0, 1)
     return torch.where(keep[..., None], given, out)

@@ -14,77 +14,13 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
+from .colours import Colours
 from .flow import both_ways, flow, grey, warp
 
-BINS = 8  # colours along each axis of the table
-ROUNDS = 3
-EVERY = 8  # frames from one table of colours to the next
-ENOUGH = 65536  # pixels of a frame, from which a table is made
-LARGEST = 0.2  # a pixel that differs by more is another thing, not another colour
-BELL = np.array([1, 4, 6, 4, 1], np.float32) / 16  # over neighbouring colours of the table
 SOFT = 4.0  # pixels over which trust in the flow ends
-DOUBT = 8.0  # pixels: a colour seen in fewer is corrected less
 
 
-class Colours:
-    """How the colours of some frames differ from those of a given picture, where both show the same at a place."""
-
-    def __init__(self, side: np.ndarray, picture: np.ndarray):
-        """side: F h w 3 going away from `picture` h w 3, all in [0, 1]; one table for every EVERY frames, and for the last."""
-        self.times = sorted({*range(0, len(side), EVERY), len(side) - 1})
-        step = max(1, round((picture[..., 0].size / ENOUGH) ** 0.5))
-        self.tables = np.stack([smooth_table(side[i, ::step, ::step], picture[::step, ::step]) for i in self.times])
-
-    def undo(self, frame: np.ndarray, i: int) -> np.ndarray:
-        """Frame `i` h w 3 with its colours put right; the tables turn into one another evenly."""
-        after = next(k for k, time in enumerate(self.times) if time >= i)
-        before = max(0, after - 1)
-        late = (i - self.times[before]) / max(1, self.times[after] - self.times[before])
-        return frame + look_up((1 - late) * self.tables[before] + late * self.tables[after], frame)
-
-
-def smooth_table(made: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The change from one picture's colours to the other's; each round finds what smoothing took from the one before."""
-    entries = np.stack(np.meshgrid(*[np.linspace(0, 1, BINS, dtype=np.float32)] * 3, indexing="ij"), -1).reshape(BINS, -1, 3)
-    there = entries
-    for _ in range(ROUNDS):
-        table = table_of(made, wanted - made)
-        made, there = made + look_up(table, made), there + look_up(table, there)
-    return (there - entries).reshape(BINS, BINS, BINS, 3)
-
-
-def table_of(made: np.ndarray, change: np.ndarray) -> np.ndarray:
-    """The mean change of each colour: BINS BINS BINS 3"""
-    alike = np.abs(change).max(-1) <= LARGEST
-    place = np.rint(made[alike].clip(0, 1) * (BINS - 1)).astype(int) @ (BINS * BINS, BINS, 1)
-    columns = [*np.moveaxis(change[alike], -1, 0), np.ones(len(place))]
-    total = np.stack([np.bincount(place, column, BINS**3) for column in columns], -1).reshape(BINS, BINS, BINS, 4)
-    for axis in range(3):
-        total = blur(total, axis)
-    return (total[..., :3] / (total[..., 3:] + DOUBT * BELL[len(BELL) // 2] ** 3)).astype(np.float32)
-
-
-def look_up(table: np.ndarray, frame: np.ndarray) -> np.ndarray:
-    """The table at a frame's colours h w 3, between its entries on straight lines."""
-    at = frame.clip(0, 1) * (BINS - 1)
-    low = np.minimum(at.astype(int), BINS - 2)
-    part, start = (at - low).astype(np.float32), low @ (BINS * BINS, BINS, 1)
-    out, flat = np.zeros_like(frame), table.reshape(-1, 3)
-    for corner in np.ndindex(2, 2, 2):
-        weight = np.prod(np.where(corner, part, 1 - part), axis=-1)
-        out += weight[..., None] * flat[start + np.dot(corner, (BINS * BINS, BINS, 1))]
-    return out
-
-
-def blur(table: np.ndarray, axis: int) -> np.ndarray:
-    """Each entry as a weighted mean of its neighbours along `axis`."""
-    reach = len(BELL) // 2
-    edges = [(reach, reach) if i == axis else (0, 0) for i in range(table.ndim)]
-    grown, length = np.pad(table, edges), table.shape[axis]
-    return sum((weight * grown.take(range(i, i + length), axis) for i, weight in enumerate(BELL)), np.zeros_like(table))
-
-
-def close(made: np.ndarray, given: np.ndarray, keep: np.ndarray, frames: int) -> np.ndarray:
+def close(made: np.ndarray, given: np.ndarray, keep: np.ndarray, frames: int, *, colours: bool = True) -> np.ndarray:
     """The made frames F h w 3 in [0, 1], joined in time to the given ones on both sides of every gap.
 
     Args:
@@ -92,6 +28,7 @@ def close(made: np.ndarray, given: np.ndarray, keep: np.ndarray, frames: int) ->
         keep: bool F h w: the given pixels. Only frames that are made whole are changed, next to ones that are given whole: in
             others, what was there before need not be what is to be there.
         frames: over how many what differs at a joint fades; a gap shorter than twice that is shared by its two joints.
+        colours: whether colours are put right too.
     """
     out, share = made.copy(), keep.mean(axis=(1, 2))
     whole = share == 1
@@ -99,7 +36,8 @@ def close(made: np.ndarray, given: np.ndarray, keep: np.ndarray, frames: int) ->
         part = out[start:stop]  # a view
         sides = [(part, given[:start][::-1], whole[:start][::-1]), (part[::-1], given[stop:], whole[stop:])]
         sides = [(side, there, known) for side, there, known in sides if known[:1].any()]
-        put_right(part, [(Colours(side, there[0]), side is not part) for side, there, _ in sides])
+        if colours:
+            put_right(part, [(Colours(side, there[0]), side is not part) for side, there, _ in sides])
         for side, there, known in sides:
             reach = min(frames, len(part) // len(sides))
             side[:reach] = fade(side[:reach], going_on(there[0], there[1] if known[1:2].any() else there[0]))

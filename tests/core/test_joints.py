@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from stunet_core import metrics
-from stunet_core.joints import Colours, close, fade, gaps
+from stunet_core.colours import Colours
+from stunet_core.joints import close, fade, gaps
 from training.world import Scene, Thing, render
 
 FRAMES, GIVEN = 28, 12
