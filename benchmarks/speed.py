@@ -14,12 +14,13 @@ image model does, and once for all frames. Prints a table and writes output/benc
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -183,6 +184,19 @@ def inside() -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def peak(name: str, config: MiniConfig, frames: int, size: int, device: str, dtype: torch.dtype) -> float:
+    """The peak of memory of a way, or of one window, above what is held before, in MiB; on a CPU in a process of its own."""
+    if device == "cuda":
+        subject = Subject(config, frames, size, device, dtype)
+        ways = subject.ways() | {"window": lambda: subject.clip(subject.x[:CHUNK], "none")}
+        return measure(ways[name], device).memory
+    command = [sys.executable, "-m", "benchmarks._peak", name, "--frames", str(frames), "--size", str(size), "--dtype",
+               str(dtype).removeprefix("torch."), *["--tiny"] * (config is TINY)]
+    surroundings = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}  # other allocators keep what they had
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, env=surroundings)
+    return float(done.stdout.split()[-1])
+
+
 def multiply_rate(device: str, dtype: torch.dtype) -> float:
     """What this machine's matrix multiplication reaches, in 10^12 operations per second."""
     n = 2048
@@ -205,16 +219,15 @@ def linear(per_frame: dict[int, float]) -> float:
 
 
 def lengths(config: MiniConfig, device: str, dtype: torch.dtype) -> dict[str, float]:
-    """A single pass of more and more frames: seconds, MiB and operations of a frame; the first run only warms up."""
-    seconds, memory, tflop = {}, {}, {}
+    """A single pass of more and more frames: seconds and operations of a frame; the first run only warms up."""
+    seconds, tflop = {}, {}
     for frames in (COUNTS[0], *COUNTS):
         subject = Subject(config, frames, SMALL, device, dtype)
         cost = measure(subject.ways()["single"], device)
-        seconds[frames], memory[frames] = cost.seconds / frames, cost.memory / frames
+        seconds[frames] = cost.seconds / frames
         tflop[frames] = operations(Subject(config, frames, SMALL, "meta", torch.float32).ways()["single"]) / frames
         print(f"{frames} frames at {SMALL}x{SMALL}: {cost.seconds:.2f} s", flush=True)
     figures = {f"frame_{frames}_seconds": value for frames, value in seconds.items()}
-    figures |= {f"frame_{frames}_memory": value for frames, value in memory.items()}
     return figures | {"linear": linear(seconds), "linear_tflop": linear(tflop)}
 
 
@@ -225,11 +238,12 @@ def measured(config: MiniConfig, frames: int, size: int, device: str, dtype: tor
     for name, run in subject.ways().items():
         costs[name] = measure(run, device)
         print(f"{name}: {costs[name].seconds:.2f} s", flush=True)
-    window = measure(lambda: subject.clip(subject.x[:CHUNK], "none"), device)
-    figures = {f"{name}_{what}": value for name, cost in costs.items() for what, value in asdict(cost).items()}
+    figures = {f"{name}_seconds": cost.seconds for name, cost in costs.items()}
     figures |= {f"{name}_of_rate": flops[name] / cost.seconds / rate for name, cost in costs.items()}
     figures["windows_time"] = costs["windows"].seconds / costs["single"].seconds
-    figures["single_memory_of_window"] = costs["single"].memory / max(1.0, window.memory)
+    peaks = {name: peak(name, config, frames, size, device, dtype) for name in ("single", "window")}
+    figures |= {f"{name}_memory": memory for name, memory in peaks.items()}
+    figures["single_memory_of_window"] = peaks["single"] / max(1.0, peaks["window"])
     figures |= inside() | {"overhead_plain_torch": overhead(Subject(config, CHUNK, SMALL, device, dtype), device)}
     return figures | lengths(config, device, dtype)
 
