@@ -4,6 +4,7 @@ A model and its VAE change some colours more than others: a red may brighten whi
 a table over the colours themselves (a coarse 3D lookup table, as in colour grading), found where clip and picture show the same.
 """
 
+import cv2
 import numpy as np
 
 BINS = 8  # colours along each axis of the table
@@ -11,6 +12,7 @@ ROUNDS = 3
 EVERY = 8  # frames from one table of colours to the next
 ENOUGH = 65536  # pixels of a frame, from which a table is made
 LARGEST = 0.2  # a pixel that differs by more is another thing, not another colour
+NEARLY, WIDE = 0.1, 1 / 16  # what still differs by no more is put right over so much of the frame's side
 BELL = np.array([1, 4, 6, 4, 1], np.float32) / 16  # over neighbouring colours of the table
 DOUBT = 8.0  # pixels: a colour seen in fewer is corrected less
 
@@ -22,14 +24,23 @@ class Colours:
         """side: F h w 3 going away from `picture` h w 3, all in [0, 1]; one table for every EVERY frames, and for the last."""
         self.times = sorted({*range(0, len(side), EVERY), len(side) - 1})
         step = max(1, round((picture[..., 0].size / ENOUGH) ** 0.5))
-        self.tables = np.stack([smooth_table(side[i, ::step, ::step], picture[::step, ::step]) for i in self.times])
+        self.tables = [smooth_table(side[i, ::step, ::step], picture[::step, ::step]) for i in self.times]
+        self.clouds = [cloud(side[i] + look_up(table, side[i]), picture) for i, table in zip(self.times, self.tables, strict=True)]
 
     def undo(self, frame: np.ndarray, i: int) -> np.ndarray:
-        """Frame `i` h w 3 with its colours put right; the tables turn into one another evenly."""
+        """Frame `i` h w 3 with its colours put right; what was found at some times turns into the next evenly."""
         after = next(k for k, time in enumerate(self.times) if time >= i)
         before = max(0, after - 1)
         late = (i - self.times[before]) / max(1, self.times[after] - self.times[before])
-        return frame + look_up((1 - late) * self.tables[before] + late * self.tables[after], frame)
+        table, found = ((1 - late) * some[before] + late * some[after] for some in (self.tables, self.clouds))
+        return frame + look_up(table, frame) + found
+
+
+def cloud(frame: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """What is left of the drift, softly over the frame: h w 3; nothing where the two do not show the same."""
+    change, wide = picture - frame, min(frame.shape[:2]) * WIDE
+    alike = (np.abs(change).max(-1, keepdims=True) <= NEARLY).astype(np.float32)
+    return cv2.GaussianBlur(change * alike, (0, 0), wide)
 
 
 def smooth_table(made: np.ndarray, wanted: np.ndarray) -> np.ndarray:

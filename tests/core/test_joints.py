@@ -110,6 +110,15 @@ def test_colours_that_drift_on_are_put_right_to_the_end() -> None:
     assert metrics.colour_drift(after, 4) < 0.7
 
 
+def test_drift_that_is_stronger_at_one_side_is_put_right_there() -> None:
+    clip, kept = scene("still"), keep(slice(GIVEN))
+    across = np.linspace(-0.08, 0.08, 128, dtype=np.float32)[:, None]
+    made = (clip + across).clip(0, 1)
+    before, after = finished(clip, made, kept), finished(clip, close(made, clip, kept, 8), kept)
+    assert metrics.colour_drift(after, 4) < 0.3 * metrics.colour_drift(before, 4)
+    assert np.array_equal(close(made, clip, kept, 0, colours=False), made)
+
+
 def test_colours_are_told_apart() -> None:
     """One colour changed and another did not: each is put right for itself, wherever it stands."""
     wanted = np.zeros((32, 32, 3), np.float32)
