@@ -63,7 +63,9 @@ def test_text_to_video_is_80_frames_of_something_that_moves(finished: Callable[[
     assert video.frames.shape == (80, 128, 128, 3)
     pixels = video.frames.astype(np.float32)
     assert pixels.std(axis=(1, 2)).mean(axis=-1).min() > 8, "a frame is blank"
-    assert np.abs(np.diff(pixels, axis=0)).mean(axis=(1, 2, 3)).max() < 60, "two frames have nothing in common"
+    change = np.abs(np.diff(pixels, axis=0)).mean(axis=(1, 2, 3))
+    assert change.max() < 60, "two frames have nothing in common"
+    assert change.mean() < 4, "it boils: 9.8 without Steady Clip, 1.8 with it"
     assert np.abs(pixels[0] - pixels[-1]).mean() > 2, "nothing moved"
 
 
