@@ -1,11 +1,12 @@
 """What a clip costs: one pass with time strides, against windows and against frames without motion.
 
-    python run.py bench speed                              # an SD1.5-size U-Net, 80 frames at 256x256: hours on a CPU
+    python run.py bench speed                              # an SD1.5-size U-Net, 80 frames at 256x256: 20 minutes on two cores
     python run.py bench speed --frames 20 --size 64 --tiny # a small net, to see that it runs: a minute
     python run.py bench speed --counted                    # only the floating-point operations, without computing them
 
 One denoising step with guidance (two conditionings), random weights of SD1.5's size and motion modules of 32 positions, in
-plain torch: the same layers, walk and chunks as in ComfyUI. Times are compared within one run only. `overhead` is the walk
+plain torch: the same layers, walk and chunks as in ComfyUI. Times are compared within one run only; on
+Linux, preload tcmalloc (LD_PRELOAD), or more time goes into taking and giving back memory than into the model. `overhead` is the walk
 without strides and temporal blocks against the U-Net's own forward pass, inside ComfyUI (`_inside`) and in plain torch.
 `frame_N` is the time of a frame in a single pass of N frames (at 64x64), `linear` how far that is off the time at 80 frames at most.
 `text` and `embedding` are the shares of all operations that read the text and embed the time step: frame by frame, as an
@@ -14,12 +15,11 @@ image model does, and once for all frames. Prints a table and writes output/benc
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,6 +43,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SD15 = MiniConfig(model_channels=320, channel_mult=(1, 2, 4, 4), num_res_blocks=2, attention=(True, True, True, False),
                   head_channels=40, context_dim=768, pooled_dim=768, in_channels=4, text_tokens=77)
 TINY = replace(SD15, model_channels=32, head_channels=32, context_dim=32, pooled_dim=32)
+WAYS = ("single", "gentle", "windows", "frames")  # one pass with strides lumiere or gentle, windows, the image model frame by frame
 LEVELS, CELL, CHUNK = 4, 8, 16
 LENGTH, OVERLAP = 16, 4  # frames of a window
 COUNTS, NORMAL, SMALL = (16, 40, 80, 120, 160, 240), 80, 64  # frames of the clips whose times are compared, with which one, their size
@@ -192,8 +193,7 @@ def peak(name: str, config: MiniConfig, frames: int, size: int, device: str, dty
         return measure(ways[name], device).memory
     command = [sys.executable, "-m", "benchmarks._peak", name, "--frames", str(frames), "--size", str(size), "--dtype",
                str(dtype).removeprefix("torch."), *["--tiny"] * (config is TINY)]
-    surroundings = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}  # other allocators keep what they had
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, env=surroundings)
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     return float(done.stdout.split()[-1])
 
 
@@ -231,16 +231,18 @@ def lengths(config: MiniConfig, device: str, dtype: torch.dtype) -> dict[str, fl
     return figures | {"linear": linear(seconds), "linear_tflop": linear(tflop)}
 
 
-def measured(config: MiniConfig, frames: int, size: int, device: str, dtype: torch.dtype, flops: dict[str, float]) -> dict[str, float]:
+def measured(config: MiniConfig, frames: int, size: int, device: str, dtype: torch.dtype, flops: dict[str, float],
+             names: Sequence[str]) -> dict[str, float]:
     """Times and peaks of each way, of longer and longer clips, and what the walk itself costs."""
     subject, rate, costs = Subject(config, frames, size, device, dtype), multiply_rate(device, dtype), {}
     subject.clip(subject.x[:CHUNK], "none")  # what is slow for the first time is not timed
-    for name, run in subject.ways().items():
-        costs[name] = measure(run, device)
+    for name in names:
+        costs[name] = measure(subject.ways()[name], device)
         print(f"{name}: {costs[name].seconds:.2f} s", flush=True)
     figures = {f"{name}_seconds": cost.seconds for name, cost in costs.items()}
     figures |= {f"{name}_of_rate": flops[name] / cost.seconds / rate for name, cost in costs.items()}
-    figures["windows_time"] = costs["windows"].seconds / costs["single"].seconds
+    if {"single", "windows"} <= set(names):
+        figures["windows_time"] = costs["windows"].seconds / costs["single"].seconds
     peaks = {name: peak(name, config, frames, size, device, dtype) for name in ("single", "window")}
     figures |= {f"{name}_memory": memory for name, memory in peaks.items()}
     figures["single_memory_of_window"] = peaks["single"] / max(1.0, peaks["window"])
@@ -259,6 +261,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256, help="pixels, a multiple of 64")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda"))
     parser.add_argument("--dtype", default="bfloat16", choices=("float32", "bfloat16", "float16"))
+    parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS, help="which of them to time")
     parser.add_argument("--tiny", action="store_true", help="a U-Net of a tenth of the channels")
     parser.add_argument("--counted", action="store_true", help="only count operations, at 512x512")
     parser.add_argument("--out", type=Path, default=ROOT / "output" / "bench" / "speed.json")
@@ -272,7 +275,7 @@ def main() -> None:
     figures |= shares(config, args.frames, size)
     if not args.counted:
         figures["windows_flops_512"] = windows_flops(counted(config, args.frames, 512))
-        figures |= measured(config, args.frames, size, args.device, dtype, flops)
+        figures |= measured(config, args.frames, size, args.device, dtype, flops, args.ways)
     print(f"{args.frames} frames at {size}x{size}, {args.dtype} on {args.device}{', tiny net' if args.tiny else ''}")
     for name, value in figures.items():
         wanted = f"at least {WANTED[name]}" if name in WANTED else f"at most {MOST[name]}" if name in MOST else ""

@@ -106,7 +106,8 @@ class ComfyHost:
         self.options["block"] = block
         self.options["original_shape"] = [h.shape[0], *self.shape]
         if self.watched:
-            self.options[FRAMES_AT_HAND] = {"sub_idxs": self.at_hand(rows), "full_length": self.frames}
+            others = self.options.get(FRAMES_AT_HAND) or {}
+            self.options[FRAMES_AT_HAND] = {**others, "sub_idxs": self.at_hand(rows), "full_length": self.frames}
 
     def at_hand(self, rows: Tensor) -> list[int]:
         """The frames of the clip that each conditioning's share of `rows` stands for."""
