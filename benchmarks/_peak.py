@@ -10,9 +10,7 @@ import sys
 
 import torch
 
-from benchmarks.speed import CHUNK, SD15, TINY, Subject, measure
-
-WINDOW = "window"  # one window of a clip, without time strides
+from benchmarks.speed import SD15, TINY, Subject, measure
 
 
 def forget() -> None:
@@ -31,9 +29,8 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true")
     args = parser.parse_args()
     subject = Subject(TINY if args.tiny else SD15, args.frames, args.size, "cpu", getattr(torch, args.dtype))
-    ways = subject.ways() | {WINDOW: lambda: subject.clip(subject.x[:CHUNK], "none")}
     forget()
-    print(measure(ways[args.way], "cpu").memory)
+    print(measure(subject.ways()[args.way], "cpu").memory)
 
 
 if __name__ == "__main__":

@@ -97,12 +97,13 @@ class Subject:
         return without + 7 * (out - without)
 
     def ways(self) -> dict[str, Callable[[], Tensor]]:
-        """The ways to make a clip, by name."""
+        """The ways to make a clip, by name, and a single window of one."""
         return {
             "single": lambda: self.clip(self.x, "lumiere"),
             "gentle": lambda: self.clip(self.x, "gentle"),
             "windows": lambda: windowed(lambda part: self.clip(part, "none"), self.x, LENGTH, OVERLAP),
             "frames": lambda: torch.cat([self.frame(x[None]) for x in self.x]),
+            "window": lambda: self.clip(self.x[:CHUNK], "none"),
         }
 
 
@@ -188,9 +189,7 @@ def inside() -> dict[str, float]:
 def peak(name: str, config: MiniConfig, frames: int, size: int, device: str, dtype: torch.dtype) -> float:
     """The peak of memory of a way, or of one window, above what is held before, in MiB; on a CPU in a process of its own."""
     if device == "cuda":
-        subject = Subject(config, frames, size, device, dtype)
-        ways = subject.ways() | {"window": lambda: subject.clip(subject.x[:CHUNK], "none")}
-        return measure(ways[name], device).memory
+        return measure(Subject(config, frames, size, device, dtype).ways()[name], device).memory
     command = [sys.executable, "-m", "benchmarks._peak", name, "--frames", str(frames), "--size", str(size), "--dtype",
                str(dtype).removeprefix("torch."), *["--tiny"] * (config is TINY)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)

@@ -15,8 +15,8 @@ class STUNetSteady(io.ComfyNode):
             display_name="Steady Clip (STUNet)",
             category="STUNet/sampling",
             description="Takes boiling and flicker out of a clip while it is made: at each step, what the model predicts of a frame is "
-                        "averaged with its neighbours in time where they are alike. Costs nothing, needs no training, and works with any "
-                        "sampler.",
+                        "averaged with its neighbours in time where they are alike. Costs next to nothing, needs no training, and works "
+                        "with any sampler. Quick shaking is damped too.",
             inputs=[
                 io.Model.Input("model", tooltip="A clip model: the output of Apply STUNet, or a model on its way there."),
                 io.Float.Input("frames", default=4.0, min=0.0, max=16.0, step=0.1, round=0.01,
@@ -28,7 +28,8 @@ class STUNetSteady(io.ComfyNode):
                 io.Float.Input("start_percent", default=0.0, min=0.0, max=1.0, step=0.01, round=0.001,
                                tooltip="When in sampling it begins, 0 to 1."),
                 io.Float.Input("end_percent", default=1.0, min=0.0, max=1.0, step=0.01, round=0.001,
-                               tooltip="When in sampling it ends, 0 to 1: below 1, the last steps give back detail, and some boiling."),
+                               tooltip="When in sampling it ends, 0 to 1: below 1, the last steps give back detail, and much of the "
+                                       "boiling."),
             ],
             outputs=[io.Model.Output(display_name="MODEL", tooltip="The model, for any sampler.")],
         )

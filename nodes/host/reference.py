@@ -27,6 +27,7 @@ from ...stunet_core.layout import read_layout
 from ...stunet_core.style import Seen, palette, repaint, shared
 from .conditioned import check_vae
 from .spatial import conditionings
+from .when import during
 
 KEY = "stunet_reference"
 NOISE_SEED = 0  # the references' noise is the same at every step and for every clip
@@ -122,8 +123,7 @@ class Reference:
 
     def acts(self, model: BaseModel, sigma: Tensor) -> bool:
         """Whether this step is between start and end."""
-        first, last = (model.model_sampling.percent_to_sigma(at) for at in (self.settings.start, self.settings.end))
-        return last <= float(sigma.max()) <= first
+        return during(model.model_sampling, sigma, self.settings.start, self.settings.end)
 
     def repaint(self, executor: Any, x: Tensor, timestep: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """PREDICT_NOISE wrapper: the clean prediction, after guidance, in the references' palette."""

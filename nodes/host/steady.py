@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ...stunet_core.steady import bell, steady
 from .apply import is_loop
+from .when import during
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,7 @@ class Steady:
         self.settings = settings
 
     def __call__(self, args: dict[str, Any]) -> Tensor:
-        clean, schedule = args["denoised"], args["model"].model_sampling
-        sigma = float(args["sigma"].max())
-        first, last = (schedule.percent_to_sigma(at) for at in (self.settings.start, self.settings.end))
-        if not last <= sigma <= first:
+        clean = args["denoised"]
+        if not during(args["model"].model_sampling, args["sigma"], self.settings.start, self.settings.end):
             return clean
         return steady(clean, self.settings.frames, self.settings.difference, loop=is_loop(args["model_options"]))
