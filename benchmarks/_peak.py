@@ -1,37 +1,31 @@
-"""The peak of memory of one way to make a clip, above what its weights take, in a process of its own.
+"""The peak of memory of a call: of what torch allocates, so that it does not hang on what an allocator keeps for later."""
 
-Within one process an allocator keeps what it had, and every way after the first would seem to need nothing. Run by
-`benchmarks.speed`; prints MiB.
-"""
-
-import argparse
-import ctypes
-import sys
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import torch
-
-from benchmarks.speed import SD15, TINY, Subject, measure
-
-
-def forget() -> None:
-    """Give free memory back to the system, so that it counts when it is taken again."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).malloc_trim(0)
+from torch.profiler import ProfilerActivity, profile
 
 
-@torch.no_grad()
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("way")
-    parser.add_argument("--frames", type=int, required=True)
-    parser.add_argument("--size", type=int, required=True)
-    parser.add_argument("--dtype", required=True)
-    parser.add_argument("--tiny", action="store_true")
-    args = parser.parse_args()
-    subject = Subject(TINY if args.tiny else SD15, args.frames, args.size, "cpu", getattr(torch, args.dtype))
-    forget()
-    print(measure(subject.ways()[args.way], "cpu").memory)
-
-
-if __name__ == "__main__":
-    main()
+def peak(run: Callable[[], Any], device: str) -> float:
+    """MiB that `run` holds at most, above what was held before."""
+    if device == "cuda":
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        run()
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        run()
+    with tempfile.TemporaryDirectory() as folder:
+        trace = Path(folder) / "trace.json"
+        profiler.export_chrome_trace(str(trace))
+        events = json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]
+    taken = sorted((event["ts"], event["args"]["Bytes"]) for event in events if event["name"] == "[memory]")
+    held = most = 0
+    for _, size in taken:  # below 0: given back
+        held += size
+        most = max(most, held)
+    return most / 2**20

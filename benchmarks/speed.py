@@ -5,9 +5,10 @@
     python run.py bench speed --counted                    # only the floating-point operations, without computing them
 
 One denoising step with guidance (two conditionings), random weights of SD1.5's size and motion modules of 32 positions, in
-plain torch: the same layers, walk and chunks as in ComfyUI. Times are compared within one run only; on
-Linux, preload tcmalloc (LD_PRELOAD), or more time goes into taking and giving back memory than into the model. `overhead` is the walk
-without strides and temporal blocks against the U-Net's own forward pass, inside ComfyUI (`_inside`) and in plain torch.
+plain torch: the same layers, walk and chunks as in ComfyUI. Each way is timed twice in turn and the least counts; times are
+compared within one run only. On Linux, preload tcmalloc (LD_PRELOAD), or more time goes into taking and giving back memory
+than into the model. `memory` is the peak of what torch allocates, in MiB, of the single pass and of one window. `overhead` is
+the walk without strides and temporal blocks against the U-Net's own forward pass, inside ComfyUI (`_inside`) and in plain torch.
 `frame_N` is the time of a frame in a single pass of N frames (at 64x64), `linear` how far that is off the time at 80 frames at most.
 `text` and `embedding` are the shares of all operations that read the text and embed the time step: frame by frame, as an
 image model does, and once for all frames. Prints a table and writes output/bench/speed.json.
@@ -15,19 +16,19 @@ image model does, and once for all frames. Prints a table and writes output/benc
 
 import argparse
 import json
+import math
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks._peak import peak
 from stunet_core.layout import read_layout
 from stunet_core.mini.config import MiniConfig
 from stunet_core.mini.host import forward_clip
@@ -44,20 +45,14 @@ SD15 = MiniConfig(model_channels=320, channel_mult=(1, 2, 4, 4), num_res_blocks=
                   head_channels=40, context_dim=768, pooled_dim=768, in_channels=4, text_tokens=77)
 TINY = replace(SD15, model_channels=32, head_channels=32, context_dim=32, pooled_dim=32)
 WAYS = ("single", "gentle", "windows", "frames")  # one pass with strides lumiere or gentle, windows, the image model frame by frame
-LEVELS, CELL, CHUNK = 4, 8, 16
-LENGTH, OVERLAP = 16, 4  # frames of a window
+LEVELS, CELL = 4, 8
+CHUNK = 8  # frames at once in a single pass, as in ComfyUI
+TIMES = 2  # each way is timed, the least counts
+LENGTH, OVERLAP = 16, 4  # frames of a window, all at once
 COUNTS, NORMAL, SMALL = (16, 40, 80, 120, 160, 240), 80, 64  # frames of the clips whose times are compared, with which one, their size
 WANTED = {"windows_time": 2.2, "windows_flops": 2.2, "windows_flops_512": 2.2}  # at least so many times the single pass
 MOST = {  # at most so many times a window's, the U-Net's own; so far off
     "single_memory_of_window": 1.5, "overhead": 1.03, "overhead_one_frame": 1.03, "linear": 0.1, "linear_tflop": 0.1}
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of one denoising step. `memory` is the peak above what was held before, in MiB."""
-
-    seconds: float
-    memory: float
 
 
 class Subject:
@@ -77,9 +72,9 @@ class Subject:
                 for parameter in module.parameters():  # nothing is zero, so that nothing is skipped
                     parameter.data = torch.randn_like(parameter) * 0.02
 
-    def clip(self, x: Tensor, strides: str, temporal: bool = True) -> Tensor:
+    def clip(self, x: Tensor, strides: str, temporal: bool = True, chunk: int = CHUNK) -> Tensor:
         """Guided prediction of frames (f ...) in one pass."""
-        clip = Clip(2, len(x), ratios=ratios(strides, LEVELS - 1), chunk=CHUNK)
+        clip = Clip(2, len(x), ratios=ratios(strides, LEVELS - 1), chunk=chunk)
         made = self.motion if temporal else self.nothing
         out, without = forward_clip(self.net, made, x.repeat(2, 1, 1, 1), self.t, self.context, self.y, clip).chunk(2)
         return without + 7 * (out - without)
@@ -96,14 +91,18 @@ class Subject:
         out, without = self.net(x.repeat(2, 1, 1, 1), *every).chunk(2)
         return without + 7 * (out - without)
 
+    def window(self, x: Tensor) -> Tensor:
+        """The same of a window."""
+        return self.clip(x, "none", chunk=LENGTH)
+
     def ways(self) -> dict[str, Callable[[], Tensor]]:
         """The ways to make a clip, by name, and a single window of one."""
         return {
             "single": lambda: self.clip(self.x, "lumiere"),
             "gentle": lambda: self.clip(self.x, "gentle"),
-            "windows": lambda: windowed(lambda part: self.clip(part, "none"), self.x, LENGTH, OVERLAP),
+            "windows": lambda: windowed(self.window, self.x, LENGTH, OVERLAP),
             "frames": lambda: torch.cat([self.frame(x[None]) for x in self.x]),
-            "window": lambda: self.clip(self.x[:CHUNK], "none"),
+            "window": lambda: self.window(self.x[:LENGTH]),
         }
 
 
@@ -115,30 +114,13 @@ def skeleton(net: UNet, temporal: bool) -> Skeleton:
                                    layout.emb_channels, motion=MotionConfig(positions=32)))
 
 
-def measure(run: Callable[[], Tensor], device: str) -> Cost:
-    """Time and memory of one run."""
-    process, peak, done = psutil.Process(), 0, threading.Event()
-    cuda = device == "cuda"
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.wait(0.005):
-            peak = max(peak, process.memory_info().rss)
-
-    before = torch.cuda.memory_allocated() if cuda else process.memory_info().rss
-    if cuda:
-        torch.cuda.reset_peak_memory_stats()
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+def measure(run: Callable[[], object], device: str) -> float:
+    """Seconds of one run."""
     start = time.perf_counter()
     run()
-    if cuda:
+    if device == "cuda":
         torch.cuda.synchronize()
-    seconds = time.perf_counter() - start
-    done.set()
-    watcher.join()
-    most = torch.cuda.max_memory_allocated() if cuda else peak
-    return Cost(seconds, max(0, most - before) / 2**20)
+    return time.perf_counter() - start
 
 
 def counted(config: MiniConfig, frames: int, size: int) -> dict[str, float]:
@@ -147,7 +129,7 @@ def counted(config: MiniConfig, frames: int, size: int) -> dict[str, float]:
     count = len(windows(frames, length, min(OVERLAP, length - 1))[0])
     parts: dict[str, tuple[Callable[[], Tensor], int]] = {  # what is the same several times is counted once
         "single": (lambda: subject.clip(subject.x, "lumiere"), 1), "gentle": (lambda: subject.clip(subject.x, "gentle"), 1),
-        "windows": (lambda: subject.clip(subject.x[:length], "none"), count),
+        "windows": (lambda: subject.window(subject.x[:length]), count),
         "frames": (lambda: subject.frame(subject.x[:1]), frames),
     }
     out = {}
@@ -186,29 +168,19 @@ def inside() -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def peak(name: str, config: MiniConfig, frames: int, size: int, device: str, dtype: torch.dtype) -> float:
-    """The peak of memory of a way, or of one window, above what is held before, in MiB; on a CPU in a process of its own."""
-    if device == "cuda":
-        return measure(Subject(config, frames, size, device, dtype).ways()[name], device).memory
-    command = [sys.executable, "-m", "benchmarks._peak", name, "--frames", str(frames), "--size", str(size), "--dtype",
-               str(dtype).removeprefix("torch."), *["--tiny"] * (config is TINY)]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    return float(done.stdout.split()[-1])
-
-
 def multiply_rate(device: str, dtype: torch.dtype) -> float:
     """What this machine's matrix multiplication reaches, in 10^12 operations per second."""
     n = 2048
     a = torch.randn(n, n, device=device, dtype=dtype)
     a @ a
-    return 3 * 2 * n**3 / measure(lambda: [a @ a for _ in range(3)][-1], device).seconds / 1e12
+    return 3 * 2 * n**3 / measure(lambda: [a @ a for _ in range(3)], device) / 1e12
 
 
 def overhead(subject: Subject, device: str, times: int = 5) -> float:
     """The walk without strides and temporal blocks, by the U-Net's own forward pass: the median of alternating runs."""
-    x = subject.x[:CHUNK]
-    pairs = [(measure(lambda: subject.clip(x, "none", temporal=False), device).seconds,
-              measure(lambda: subject.image(x), device).seconds) for _ in range(times + 1)][1:]  # the first warms up
+    x = subject.x[:LENGTH]
+    pairs = [(measure(lambda: subject.clip(x, "none", temporal=False, chunk=LENGTH), device),
+              measure(lambda: subject.image(x), device)) for _ in range(times + 1)][1:]  # the first warms up
     return sorted(walk / own for walk, own in pairs)[times // 2]
 
 
@@ -222,10 +194,10 @@ def lengths(config: MiniConfig, device: str, dtype: torch.dtype) -> dict[str, fl
     seconds, tflop = {}, {}
     for frames in (COUNTS[0], *COUNTS):
         subject = Subject(config, frames, SMALL, device, dtype)
-        cost = measure(subject.ways()["single"], device)
-        seconds[frames] = cost.seconds / frames
+        took = measure(subject.ways()["single"], device)
+        seconds[frames] = took / frames
         tflop[frames] = operations(Subject(config, frames, SMALL, "meta", torch.float32).ways()["single"]) / frames
-        print(f"{frames} frames at {SMALL}x{SMALL}: {cost.seconds:.2f} s", flush=True)
+        print(f"{frames} frames at {SMALL}x{SMALL}: {took:.2f} s", flush=True)
     figures = {f"frame_{frames}_seconds": value for frames, value in seconds.items()}
     return figures | {"linear": linear(seconds), "linear_tflop": linear(tflop)}
 
@@ -233,19 +205,22 @@ def lengths(config: MiniConfig, device: str, dtype: torch.dtype) -> dict[str, fl
 def measured(config: MiniConfig, frames: int, size: int, device: str, dtype: torch.dtype, flops: dict[str, float],
              names: Sequence[str]) -> dict[str, float]:
     """Times and peaks of each way, of longer and longer clips, and what the walk itself costs."""
-    subject, rate, costs = Subject(config, frames, size, device, dtype), multiply_rate(device, dtype), {}
-    subject.clip(subject.x[:CHUNK], "none")  # what is slow for the first time is not timed
-    for name in names:
-        costs[name] = measure(subject.ways()[name], device)
-        print(f"{name}: {costs[name].seconds:.2f} s", flush=True)
-    figures = {f"{name}_seconds": cost.seconds for name, cost in costs.items()}
-    figures |= {f"{name}_of_rate": flops[name] / cost.seconds / rate for name, cost in costs.items()}
+    subject, rate = Subject(config, frames, size, device, dtype), multiply_rate(device, dtype)
+    ways, seconds = subject.ways(), dict.fromkeys(names, math.inf)
+    ways["window"]()  # what is slow for the first time is not timed
+    for _ in range(TIMES):  # one after the other, so that what else the machine does meets them all
+        for name in names:
+            took = measure(ways[name], device)
+            seconds[name] = min(seconds[name], took)
+            print(f"{name}: {took:.2f} s", flush=True)
+    figures = {f"{name}_seconds": took for name, took in seconds.items()}
+    figures |= {f"{name}_of_rate": flops[name] / took / rate for name, took in seconds.items()}
     if {"single", "windows"} <= set(names):
-        figures["windows_time"] = costs["windows"].seconds / costs["single"].seconds
-    peaks = {name: peak(name, config, frames, size, device, dtype) for name in ("single", "window")}
+        figures["windows_time"] = seconds["windows"] / seconds["single"]
+    peaks = {name: peak(ways[name], device) for name in ("single", "window")}
     figures |= {f"{name}_memory": memory for name, memory in peaks.items()}
-    figures["single_memory_of_window"] = peaks["single"] / max(1.0, peaks["window"])
-    figures |= inside() | {"overhead_plain_torch": overhead(Subject(config, CHUNK, SMALL, device, dtype), device)}
+    figures["single_memory_of_window"] = peaks["single"] / peaks["window"]
+    figures |= inside() | {"overhead_plain_torch": overhead(Subject(config, LENGTH, SMALL, device, dtype), device)}
     return figures | lengths(config, device, dtype)
 
 

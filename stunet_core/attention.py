@@ -8,15 +8,15 @@ LARGEST = 2**15  # batch x heads in one call: fused kernels on GPUs stop at 2^16
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """softmax(q k^T / sqrt(d)) v over `(b heads) n d` tensors, or `b heads n d`, which GPUs have a fused kernel for.
+    """softmax(q k^T / sqrt(d)) v over `b heads n d` tensors: torch's fused kernels know no other shape.
 
     The backward pass of torch's fused kernel is up to ten times slower than plain matmuls for bf16 on a CPU, so
     training takes the explicit form; everything else takes the fused one.
     """
     if torch.is_grad_enabled() and q.requires_grad and q.device.type == "cpu":
-        weights = torch.matmul(q * q.shape[-1] ** -0.5, k.transpose(-1, -2))  # (b heads) n m
+        weights = torch.matmul(q * q.shape[-1] ** -0.5, k.transpose(-1, -2))  # b heads n m
         return torch.matmul(weights.softmax(dim=-1), v)
-    if q.ndim == 4 and q.shape[0] * q.shape[1] > LARGEST:
+    if q.shape[0] * q.shape[1] > LARGEST:
         step = max(1, LARGEST // q.shape[1])
         return torch.cat([F.scaled_dot_product_attention(*part) for part in
                           zip(q.split(step), k.split(step), v.split(step), strict=True)])

@@ -173,10 +173,9 @@ class AttentionBlock(TemporalBlock):
             x = rearrange(h, "(b f) c h w -> (b h w) f c", f=time.frames)
         space = (height, width) if self.joint else (1, 1)
         angles = rotary_angles(time.frames, space, x.shape[-1] // self.heads, time.stride, time.loop, h.device)  # n d/2
-        q, k, v = rearrange(self.qkv(self.norm_attention(x)), "b n (three a d) -> three (b a) n d",
+        q, k, v = rearrange(self.qkv(self.norm_attention(x)), "b n (three a d) -> three b a n d",
                             three=3, a=self.heads)
-        x = x + self.out(rearrange(attend(rotate(q, angles), rotate(k, angles), v), "(b a) n d -> b n (a d)",
-                                   a=self.heads))
+        x = x + self.out(rearrange(attend(rotate(q, angles), rotate(k, angles), v), "b a n d -> b n (a d)"))
         x = x + self.feed(self.norm_feed(x))
         x = self.proj(x)
         if self.joint:

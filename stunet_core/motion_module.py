@@ -148,7 +148,8 @@ class MotionBlock(TemporalBlock):
 
     def frames(self, h: Tensor, cond: Tensor) -> Tensor:
         h = self.norm(h) if self.config.norm == "frame" else h
-        return rearrange(self.proj_in(rearrange(h, "n c h w -> n h w c")), "n h w c -> n c h w")
+        h = rearrange(h, "n c h w -> n h w c").contiguous()  # or torch takes the weights along once for every row
+        return rearrange(self.proj_in(h), "n h w c -> n c h w")
 
     def mix(self, h: Tensor, time: Time) -> Tensor:
         height, width = h.shape[-2:]

@@ -40,7 +40,7 @@ def rotary_angles(frames: int, space: tuple[int, int], dim: int, stride: int, lo
 
 
 def rotate(x: Tensor, angles: Tensor) -> Tensor:
-    """Rotate the channel pairs of `x` (b n d) by `angles` (n d/2)."""
+    """Rotate the channel pairs of `x` (... n d) by `angles` (n d/2)."""
     a, b = x.chunk(2, dim=-1)
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)

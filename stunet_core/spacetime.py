@@ -37,7 +37,7 @@ class Clip:
     frames: int
     loop: bool = False       # time is a circle
     strength: float = 1.0    # scales what the temporal blocks add
-    chunk: int | None = None     # frames at once in frame-wise layers; None: all
+    chunk: int | None = None     # frames of the finest level at once in frame-wise layers; None: all
     ratios: tuple[int, ...] | None = None
     positions: str = POSITIONS[0]    # what motion modules do at a level of more frames than they know
     where: Tensor | None = field(default=None, compare=False)
@@ -116,18 +116,20 @@ class Walk:
         return h.unflatten(0, (self.clip.rows, -1))[:, : self.clip.frames].flatten(0, 1)
 
     def chunked(self, fn: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-        return self.chunks.run(fn, tensors, self.rows(tensors[0].device), self.clip.rows)
+        return self.chunks.run(fn, tensors, self.rows(tensors[0].device), self.clip.rows, self.level)
 
-    def spatial(self, layers: Sequence[nn.Module], block: Block, *tensors: Tensor,
-                size: tuple[int, int] | None = None) -> Tensor:
-        """A block's spatial layers over chunks of frames; given (h, skip), the two are joined chunk by chunk."""
+    def spatial(self, layers: Sequence[nn.Module], block: Block, h: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        """A block's spatial layers over chunks of frames."""
+        return self.chunked(lambda part, rows: self.host.spatial(layers, part, rows, block, size), h)
 
-        def run(*args: Tensor) -> Tensor:
-            *parts, rows = args
-            h = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-            return self.host.spatial(layers, h, rows, block, size)
+    def joined(self, layers: Sequence[nn.Module], block: Block, h: Tensor, skip: Tensor) -> Tensor:
+        """The same for an output block, which its skip connection joins chunk by chunk."""
 
-        return self.chunked(run, *tensors)
+        def run(h: Tensor, skip: Tensor, rows: Tensor) -> Tensor:
+            both = torch.cat(self.host.skip(h, skip, rows, block), dim=1)
+            return self.host.spatial(layers, both, rows, block, None)
+
+        return self.chunked(run, h, skip)
 
     def middle(self, layers: Sequence[nn.Module], h: Tensor) -> Tensor:
         """The middle block with its temporal block, which for some kinds stands before the last spatial layer."""
@@ -153,22 +155,21 @@ class Walk:
         scale = self.scale(h)
         inner = self.chunked(lambda part, rows: block.frames(part, self.cond[rows]), block.whole(h, self.frames))
         height, top = h.shape[2], 0
-        out: Tensor | None = None
+        out = h[:, :, :0] if torch.is_grad_enabled() else h
         while top < height:  # chunks of positions: rows of the picture, of as many values as a chunk of frames
-            at_once = min(self.chunks.frames or self.frames, self.frames)
+            at_once = self.chunks.at(self.level, self.frames)
             step = height if block.joint else max(1, height * at_once // self.frames)
             part = slice(top, top + step)
             fewer = 1 if block.joint or step == 1 else at_once
-            mixed = self.chunks.attempt(lambda rows: block.mix(rows, time), (inner[:, :, part],), fewer)
+            mixed = self.chunks.attempt(lambda rows: block.mix(rows, time), (inner[:, :, part],), fewer, self.level)
             if mixed is None:
                 continue
-            mixed = h[:, :, part] + mixed * (scale[:, :, part] if isinstance(scale, Tensor) else scale)
-            if step == height:
-                return mixed
-            out = torch.empty_like(h) if out is None else out
-            out[:, :, part] = mixed
+            mixed = mixed * (scale[:, :, part] if isinstance(scale, Tensor) else scale)
+            if torch.is_grad_enabled():
+                out = torch.cat([out, h[:, :, part] + mixed], dim=2)
+            else:  # nobody else holds what the spatial layers just gave
+                out[:, :, part] += mixed
             top += step
-        assert out is not None
         return out
 
     def scale(self, h: Tensor) -> Tensor | float:
@@ -195,13 +196,14 @@ class Walk:
         return self.skeleton.down[str(self.level)](h, frames, self.clip.loop)
 
     def up(self, h: Tensor) -> Tensor:
-        """Back to the next finer level. Time was padded to divide, so the skip connection has as many frames."""
+        """Back to the next finer level. Time was padded to divide, so the skip connection has as many frames.
+
+        A ratio that was not trained repeats every frame, which is left to `joined`, chunk by chunk.
+        """
         frames, key, ratio = self.frames, str(self.level), self.ratios[self.level - 1]
         self.level, self.stride = self.level - 1, self.stride // ratio
-        if ratio == 1:
+        if ratio == 1 or ratio != self.skeleton.config.ratios[self.level]:
             return h
-        if ratio != self.skeleton.config.ratios[self.level]:
-            return h.repeat_interleave(ratio, dim=0)
         return self.skeleton.up[key](h, frames, self.clip.loop)
 
 
@@ -277,10 +279,8 @@ def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Ske
     h = host.after(h, state.rows(h.device), ("middle", 0))
 
     for i, layers in enumerate(net.output_blocks):  # type: ignore[arg-type]
-        h, skip = host.skip(h, skips.pop(), state.rows(h.device), ("output", i))
         upsample = find(layers, "Upsample")
-        h = state.spatial([layer for layer in layers if layer is not upsample], ("output", i), h, skip)
-        del skip
+        h = state.joined([layer for layer in layers if layer is not upsample], ("output", i), h, skips.pop())
         h = state.temporal(h, f"output_{i}")
         if upsample is not None:
             size = (skips[-1].shape[-2], skips[-1].shape[-1])

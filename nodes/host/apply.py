@@ -28,11 +28,11 @@ from .shelf import Shelf
 from .spatial import ComfyHost, conditionings, embed
 
 KEY = "stunet"
-CHUNK = 16  # frames at once in layers that treat each frame alone, at most
+CHUNK = 8  # frames of the finest level at once in layers that treat each frame alone, at most
 SPARE = 0.5  # of the free memory, what a chunk may take
 # Of the memory ComfyUI reckons for a frame (measured: tests/nodes/test_memory.py), what the walk takes at its peak:
-BUSY = 1.4   # of each frame of a chunk, in a motion module at the finest level
-HELD = 0.25  # of each other frame: the skips
+BUSY = 1.55  # of each frame of a chunk, in a motion module at the finest level
+HELD = 0.18  # of each other frame: the skips
 
 
 def is_loop(model_options: dict[str, Any]) -> bool:
@@ -122,7 +122,7 @@ class SpaceTime:
 
     def __init__(self, model: BaseModel, skeleton: Skeleton, clip: Clip):
         self.model, self.skeleton, self.clip = model, skeleton, clip
-        self.fitted: dict[tuple[int, ...], int] = {}  # shape of a frame of all conditionings -> most frames at once
+        self.fitted: dict[tuple[int, ...], float] = {}  # shape of a frame of all conditionings -> most frames at once
 
     def __call__(self, executor: Any, *args: Any, **kwargs: Any) -> Tensor:
         """Go on with the chain, with our forward at its end: wrappers added after this one still run."""
@@ -143,11 +143,11 @@ class SpaceTime:
         redirected.original = forward
         return redirected(*args, **kwargs)
 
-    def chunk(self, x: Tensor, rows: int) -> int:
+    def chunk(self, x: Tensor, rows: int) -> float:
         """Frames at once that fit into the free memory, by ComfyUI's own reckoning for the model."""
         frame = max(1.0, self.model.memory_required([rows, *x.shape[1:]]))  # bytes
         known = self.fitted.get((rows, *x.shape[1:]), CHUNK)
-        return max(1, min(known, int(mm.get_free_memory(x.device) * SPARE / frame)))
+        return min(known, max(1, int(mm.get_free_memory(x.device) * SPARE / frame)))
 
     def forward(self, net: nn.Module, x: Tensor, timesteps: Tensor, context: Tensor | None, y: Tensor | None,
                 control: dict | None, options: dict[str, Any], extra: dict[str, Any], clip: Clip) -> Tensor:

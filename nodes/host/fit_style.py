@@ -202,8 +202,8 @@ class Loss:
 
 def explicit(function: Any, q: Tensor, k: Tensor, v: Tensor, heads: int, *args: Any, **kwargs: Any) -> Tensor:
     """Attention (b n (h d)) that can be differentiated, and quickly on a CPU, whatever ComfyUI samples with."""
-    q, k, v = (rearrange(t, "b n (h d) -> (b h) n d", h=heads) for t in (q, k, v))
-    return rearrange(attend(q, k, v), "(b h) n d -> b n (h d)", h=heads)
+    q, k, v = (rearrange(t, "b n (h d) -> b h n d", h=heads) for t in (q, k, v))
+    return rearrange(attend(q, k, v), "b h n d -> b n (h d)")
 
 
 @contextmanager

@@ -77,9 +77,9 @@ class CrossAttention(nn.Module):
         """x: (b f) n c; context: b m c, one for the f frames of a clip, whose keys and values are then made once."""
         context = x if context is None else context
         b = context.shape[0]
-        q = rearrange(self.to_q(x), "(b f) n (h d) -> (b h) (f n) d", b=b, h=self.heads)
-        k, v = (rearrange(t, "b m (h d) -> (b h) m d", h=self.heads) for t in (self.to_k(context), self.to_v(context)))
-        return self.to_out(rearrange(attend(q, k, v), "(b h) (f n) d -> (b f) n (h d)", h=self.heads, n=x.shape[1]))
+        q = rearrange(self.to_q(x), "(b f) n (h d) -> b h (f n) d", b=b, h=self.heads)
+        k, v = (rearrange(t, "b m (h d) -> b h m d", h=self.heads) for t in (self.to_k(context), self.to_v(context)))
+        return self.to_out(rearrange(attend(q, k, v), "b h (f n) d -> (b f) n (h d)", n=x.shape[1]))
 
 
 class GEGLU(nn.Module):
@@ -125,7 +125,7 @@ class SpatialTransformer(nn.Module):
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         h, w = x.shape[-2:]
-        y = self.proj_in(rearrange(self.norm(x), "b c h w -> b (h w) c"))
+        y = self.proj_in(rearrange(self.norm(x), "b c h w -> b (h w) c").contiguous())
         for block in self.transformer_blocks:
             y = block(y, context)
         return x + rearrange(self.proj_out(y), "b (h w) c -> b c h w", h=h, w=w)
