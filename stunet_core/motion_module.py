@@ -22,6 +22,8 @@ BETAS = ("linear", "scaled_linear")
 POSITIONS = ("window", "interpolate")
 OVERLAP = 0.25  # of a window, shared with the next one
 
+Spans = tuple[Tensor, Tensor]  # windows of frames, k length: their numbers, and weights that sum to 1 on every frame
+
 
 @dataclass(frozen=True)
 class MotionConfig:
@@ -64,12 +66,11 @@ class Positions(nn.Module):
         super().__init__()
         self.register_buffer("pe", sinusoids(length, channels))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """n f c -> n f c; more frames than entries stretch the table over them."""
-        table, frames = self.pe, x.shape[1]
-        if frames > table.shape[1]:
-            table = F.interpolate(table.float().mT, size=frames, mode="linear", align_corners=True).mT  # 1 f c
-        return x + table[:, :frames].to(x.dtype)
+    def forward(self, frames: int) -> Tensor:
+        """The positions of so many frames, 1 f c; more than there are entries stretch the table over them."""
+        if frames > self.pe.shape[1]:
+            return F.interpolate(self.pe.float().mT, size=frames, mode="linear", align_corners=True).mT
+        return self.pe[:, :frames]
 
 
 class TimeAttention(nn.Module):
@@ -82,10 +83,23 @@ class TimeAttention(nn.Module):
         self.to_q, self.to_k, self.to_v = (nn.Linear(channels, channels, bias=False) for _ in range(3))
         self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.pos_encoder(x)  # n f c
-        q, k, v = (rearrange(to(x), "n f (a d) -> n a f d", a=self.heads) for to in (self.to_q, self.to_k, self.to_v))
-        return self.to_out[0](rearrange(attend(q, k, v), "n a f d -> n f (a d)"))
+    def forward(self, x: Tensor, spans: Spans | None) -> Tensor:
+        """n f c -> n f c: of all frames to all, or within each of `spans`, which fade into one another."""
+        if spans is None:
+            x = x + self.pos_encoder(x.shape[1]).to(x.dtype)
+            return self.to_out[0](self.look(*(to(x) for to in (self.to_q, self.to_k, self.to_v))))
+        index, weight = spans
+        places = self.pos_encoder(index.shape[1]).to(x.dtype)
+        frames, offsets = ([to(t) for to in (self.to_q, self.to_k, self.to_v)] for t in (x, places))  # each frame read once
+        out = torch.zeros_like(x)
+        for part, share in zip(index, weight, strict=True):
+            seen = self.look(*(t[:, part] + offset for t, offset in zip(frames, offsets, strict=True)))
+            out.index_add_(1, part, seen * share[:, None])
+        return self.to_out[0](out)
+
+    def look(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        q, k, v = (rearrange(t, "n f (a d) -> n a f d", a=self.heads) for t in (q, k, v))
+        return rearrange(attend(q, k, v), "n a f d -> n f (a d)")
 
 
 class GatedLinear(nn.Module):
@@ -118,10 +132,10 @@ class TimeTransformer(nn.Module):
         self.norms = nn.ModuleList([nn.LayerNorm(channels) for _ in range(config.attentions)])
         self.ff, self.ff_norm = FeedForward(channels), nn.LayerNorm(channels)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, spans: Spans | None) -> Tensor:
         """n f c -> n f c"""
         for attention, norm in zip(self.attention_blocks, self.norms, strict=True):
-            x = x + attention(norm(x))
+            x = x + attention(norm(x), spans)
         return x + self.ff(self.ff_norm(x))
 
 
@@ -154,22 +168,19 @@ class MotionBlock(TemporalBlock):
     def mix(self, h: Tensor, time: Time) -> Tensor:
         height, width = h.shape[-2:]
         x = rearrange(h, "(b f) c h w -> (b h w) f c", f=time.frames)
-        beyond = time.frames > self.config.positions
-        if time.loop or (beyond and time.positions == "window"):
-            x = self.in_windows(x, time.loop)
-        else:
-            x = self.transformer_blocks(x)
+        spans = self.spans(time, x)
+        for block in self.transformer_blocks:
+            x = block(x, spans)
         return rearrange(self.proj_out(x), "(b h w) f c -> (b f) c h w", h=height, w=width)
 
-    def in_windows(self, x: Tensor, loop: bool) -> Tensor:
-        """n f c -> n f c: every window starts the table anew, and they fade into one another.
+    def spans(self, time: Time, x: Tensor) -> Spans | None:
+        """Windows for attention where the table is too short for a level's frames; None: all frames see all.
 
-        A loop always takes this way: a table has a first frame, a circle has none.
+        Every window starts the table anew, and what it saw fades into what its neighbours saw (as in FreeNoise, 2310.15169);
+        all else is done once for each frame. A loop always takes this way: a table has a first frame, a circle has none.
         """
-        frames = x.shape[1]
-        length = min(frames, self.config.positions)
-        index, weight = windows(frames, length, int(length * OVERLAP), loop)
-        out = torch.zeros_like(x)
-        for part, share in zip(index.to(x.device), weight.to(x), strict=True):
-            out.index_add_(1, part, self.transformer_blocks(x[:, part]) * share[:, None])
-        return out
+        if not (time.loop or (time.frames > self.config.positions and time.positions == "window")):
+            return None
+        length = min(time.frames, self.config.positions)
+        index, weight = windows(time.frames, length, int(length * OVERLAP), time.loop)
+        return index.to(x.device), weight.to(x)

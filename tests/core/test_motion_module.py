@@ -224,7 +224,7 @@ def test_a_strided_level_needs_nothing_beyond_its_table(net, motion):
 
 def test_interpolated_tables_keep_their_ends():
     table = block(8).transformer_blocks[0].attention_blocks[0].pos_encoder
-    stretched = table(torch.zeros(1, 15, 32))
+    stretched = table(15)
     assert torch.allclose(stretched[0, ::2], table.pe[0], atol=1e-6)
 
 
@@ -236,6 +236,17 @@ def test_windows_of_like_frames_are_seamless():
     for attention in made.transformer_blocks[0].attention_blocks:
         attention.pos_encoder.pe.zero_()
     assert torch.allclose(alone(made, still, Time(20)), alone(made, still[:8], Time(8))[:1].expand(20, -1, -1, -1), atol=1e-5)
+
+
+def test_attention_in_windows_is_attention_to_one_window_at_a_time():
+    """Frames that only one window holds see it and nothing else; positions are read apart from frames, which is the same."""
+    attention = block(8).transformer_blocks[0].attention_blocks[0]
+    x, spans = torch.randn(3, 14, 32), windows(14, 8, 2)
+    seen = attention(x, spans)
+    assert torch.allclose(seen[:, :6], attention(x[:, :8], None)[:, :6], atol=1e-5)
+    assert torch.allclose(seen[:, 8:], attention(x[:, 6:], None)[:, 2:], atol=1e-5)
+    first, second = attention(x[:, :8], None)[:, 6], attention(x[:, 6:], None)[:, 0]
+    assert torch.allclose(seen[:, 6], (2 * first + second) / 3, atol=1e-5)
 
 
 @pytest.mark.parametrize(("frames", "length", "overlap", "loop"),
