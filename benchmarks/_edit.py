@@ -7,6 +7,7 @@ from einops import rearrange
 from torch import Tensor
 
 from benchmarks._models import Models
+from stunet_core.follow import follow
 from stunet_core.keep import cells, padded
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
@@ -17,16 +18,17 @@ from training.conditions import model_input
 from training.sampling import DIFFERENCE, STEADY
 
 AT_ONCE = 16  # frames per call of the autoencoder
+FOLLOW_UNTIL = 0.6  # of sampling
 
 
 @torch.no_grad()
 def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: float = 1.0, steps: int = 24,
-         cfg: float = 2.5, seed: int = 0, averaged: float = STEADY) -> Tensor:
+         cfg: float = 2.5, seed: int = 0, averaged: float = STEADY, followed: int = 0) -> Tensor:
     """The task's clip with what is to be made made by the model, before compositing: [F, H, W, 3] in [0, 1].
 
     As ComfyUI's euler with the `normal` scheduler and a noise mask: given latents are put back at every step. H and W are
     padded to multiples of 8. `denoise` below 1 starts from the task's own clip, noised. At each step it is averaged over `averaged`
-    frames.
+    frames; with `followed` cells, what is coarser is followed (the node's defaults, until FOLLOW_UNTIL).
 
     Raises:
         ValueError: the models have no skeleton.
@@ -50,7 +52,10 @@ def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: 
             v = forward_clip(models.net, skeleton, twice, t.expand(2), context, y, Clip(2, frames, loop=loop, clock=denoise == 1))
         with_text, without = v.float().chunk(2)
         guess = bar.sqrt() * x - (1 - bar).sqrt() * (without + cfg * (with_text - without))
-        return torch.where(keep > 0, given, steady(guess, averaged, DIFFERENCE, loop=loop))
+        guess = steady(guess, averaged, DIFFERENCE, loop=loop)
+        if followed and t >= (1 - FOLLOW_UNTIL) * TIMESTEPS:
+            guess = follow(guess, given, followed)
+        return torch.where(keep > 0, given, guess)
 
     z = walk_down(clean, given, noise, steps, denoise)
     with torch.autocast("cpu", torch.bfloat16):

@@ -41,6 +41,7 @@ WANTED = {  # figures the project asks of the shipped weights
 OVERLAP, ADDED = 16, 64  # frames of one step of extending
 JOINT = 8  # frames over which a joint fades, as the node has it
 REMOVING = 0.5  # denoise, from the surroundings
+RESTYLING_CFG, FOLLOWED = 4.0, 2  # guidance and cells, as the template video_to_video has them
 GROWN = 4  # pixels by which tracked masks are widened
 FOUND = 0.5  # the judge's mask, above which a cell shows a thing
 LEFT_OVER = 0.25  # of the cells that the thing filled: less is no thing
@@ -180,14 +181,15 @@ def replace_figures(models: Models, judges: Judges, count: int, objects: tuple[s
 
 
 def restyle_figures(models: Models, judges: Judges, count: int, objects: tuple[str, ...], how: Settings) -> dict[str, float]:
-    """Video to video (SDEdit, 2108.01073) towards another style: share of clips in it, and how alike their things still move."""
+    """Video to video, following the clip, towards another style: share of clips in it, and how alike their things still move."""
     rng = np.random.default_rng([how.seed, 80])
     wanted, made, alike = [], [], []
     for n, scene in enumerate(singles(count, objects, how.seed + 4)):
         other = replace(scene, things=(restyled(scene.things[0], rng),))
         clip = render(scene, frames=how.frames)
         task = tasks.Task(tensor(clip), torch.zeros(clip.mask.shape, dtype=torch.bool))
-        made.append(to_bytes(edit(models, task, said(other, n), denoise=how.denoise, steps=how.steps, cfg=how.cfg, seed=n)))
+        made.append(to_bytes(edit(models, task, said(other, n), denoise=how.denoise, steps=how.steps, cfg=RESTYLING_CFG, seed=n,
+                                  followed=FOLLOWED)))
         wanted.append(replace(other, named=frozenset({"object", "style"})))
         if other.things[0].motion not in ("still", "spin"):  # which no track shows
             alike.append(track_correlation(judges.follow(clip.frames), judges.follow(made[-1])) or 0.0)
@@ -220,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--frames", type=int, default=80)
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--cfg", type=float, default=2.5)
-    parser.add_argument("--denoise", type=float, default=0.6, help="of restyled clips")
+    parser.add_argument("--denoise", type=float, default=0.8, help="of restyled clips")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--objects", type=int, help="how many objects to ask for (default: those the weights learned)")
     parser.add_argument("--runs", type=Path, help="judge the checkpoints of a training instead of the shipped weights")

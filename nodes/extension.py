@@ -9,6 +9,7 @@ from .blend_style import STUNetBlendStyle
 from .clip import STUNetEmptyClip
 from .composite import STUNetComposite
 from .fit_style import STUNetFitStyle
+from .follow import STUNetFollow
 from .from_clips import STUNetExtend, STUNetInpaint, STUNetOutpaint
 from .from_images import STUNetAnimateRegion, STUNetImageToVideo, STUNetKeyframes
 from .host import files
@@ -37,7 +38,7 @@ class STUNetExtension(ComfyExtension):
                 STUNetImageToVideo, STUNetKeyframes, STUNetAnimateRegion, STUNetInpaint, STUNetOutpaint, STUNetExtend,
                 STUNetComposite, STUNetTrackMask, STUNetMaskPath, STUNetClipReport,
                 STUNetStyleReference, STUNetFitStyle, STUNetBlendStyle,
-                STUNetMotionLora, STUNetSteady]
+                STUNetMotionLora, STUNetSteady, STUNetFollow]
 
     def loader(self, node: type[io.ComfyNode]) -> Any:
         """`node` with this extension's shelf; a subclass, so that no state hangs on the module's own class."""

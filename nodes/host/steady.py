@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...stunet_core.steady import bell, steady
 from .apply import is_loop
-from .when import during
+from .when import check_part, check_time, during
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,7 @@ class Settings:
         bell(self.frames)
         if not self.difference > 0:
             raise ValueError(f"difference: {self.difference} lets no two frames be alike; give more than 0")
-        if not 0 <= self.start <= self.end <= 1:
-            raise ValueError(f"start_percent, end_percent: {self.start} to {self.end} is no part of sampling; give 0 to 1, the start "
-                             "not after the end")
+        check_part(self.start, self.end)
 
 
 def make_steady(model: ModelPatcher, settings: Settings) -> ModelPatcher:
@@ -34,10 +32,7 @@ def make_steady(model: ModelPatcher, settings: Settings) -> ModelPatcher:
 
     Raises ValueError when the model's batch cannot be the frames of a clip.
     """
-    dimensions = getattr(model.model.latent_format, "latent_dimensions", 2)
-    if dimensions != 2:
-        raise ValueError(f"model: {type(model.model).__name__} has latents of {dimensions} dimensions, in which time is not the batch; "
-                         "connect an image model that Apply STUNet made a clip model of")
+    check_time(model)
     out = model.clone()
     if settings.frames:
         out.set_model_sampler_post_cfg_function(Steady(settings))

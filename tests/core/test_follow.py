@@ -1,0 +1,49 @@
+"""What is coarse in one clip, and what is fine in another."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from stunet_core.follow import coarse, follow
+
+CLEAN, SOURCE = torch.randn(2, 6, 4, 8, 12, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("cells", [2, 3, 5, 100])
+def test_an_even_picture_is_all_coarse_at_any_size(cells: int) -> None:
+    assert torch.allclose(coarse(torch.full((2, 4, 7, 9), 3.0), cells), torch.tensor(3.0))
+    assert coarse(CLEAN, cells).shape == CLEAN.shape
+
+
+def test_less_is_left_of_noise_the_coarser_it_is() -> None:
+    left = [float(coarse(CLEAN, cells).std()) for cells in (1, 2, 4, 100)]
+    assert left == sorted(left, reverse=True) and left[2] < 0.4
+
+
+def test_one_cell_follows_everything_and_strength_0_nothing() -> None:
+    assert torch.allclose(follow(CLEAN, SOURCE, 1), SOURCE, atol=1e-6)
+    assert torch.equal(follow(CLEAN, SOURCE, 2, 0.0), CLEAN)
+    assert torch.allclose(follow(CLEAN, SOURCE, 1, 0.25), CLEAN.lerp(SOURCE, 0.25), atol=1e-6)
+
+
+def test_what_is_fine_stays() -> None:
+    """A chequered pattern has no coarse part; a clip that differs from another by it alone is left as it is."""
+    chequers = (torch.arange(8)[:, None] + torch.arange(12)).remainder(2) * 2.0 - 1
+    assert torch.allclose(follow(SOURCE + chequers, SOURCE, 2), SOURCE + chequers, atol=1e-6)
+
+
+def test_a_shift_of_everything_is_followed() -> None:
+    assert torch.allclose(follow(CLEAN, CLEAN + 2, 4), CLEAN + 2, atol=1e-6)
+
+
+def test_frames_do_not_mix() -> None:
+    moved = SOURCE.clone()
+    moved[3] += 1
+    change = (follow(CLEAN, moved, 2) - follow(CLEAN, SOURCE, 2)).abs().amax(dim=(1, 2, 3))
+    assert change[3] > 0.5 and change[[0, 1, 2, 4, 5]].max() == 0
+
+
+def test_less_than_a_cell_is_refused() -> None:
+    with pytest.raises(ValueError, match="cells: 0; give at least 1"):
+        coarse(CLEAN, 0)
