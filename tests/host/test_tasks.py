@@ -11,11 +11,12 @@ from PIL import Image
 
 from launch.client import Client, Run
 from tests.host.video import decode, pictures
+from training.judges import Judges
 
 # frames, height, width of what each saves
 SIZES = {"image_to_video": (80, 128, 128), "key_frames": (48, 128, 128), "styled_image_to_video": (48, 128, 128),
          "restyle_clip": (48, 128, 128), "four_styles": (32, 256, 256), "cinemagraph": (64, 128, 128), "inpaint": (48, 128, 128),
-         "outpaint": (48, 128, 192), "extend": (96, 128, 128), "video_to_video": (48, 128, 128)}
+         "remove_object": (48, 128, 128), "moving_mask": (48, 128, 128), "outpaint": (48, 128, 192), "extend": (96, 128, 128), "video_to_video": (48, 128, 128)}
 COMPOSITED = [name for name in SIZES if name not in ("video_to_video", "restyle_clip", "four_styles")]
 FEW_GIVEN = ("image_to_video", "key_frames", "styled_image_to_video")  # a frame or three of the whole clip
 JOINT = 1.5  # times the median step
@@ -104,6 +105,26 @@ def test_outpainting_and_inpainting_fit_what_surrounds_them(finished: Finished, 
         blue = np.median(original[given], axis=0)
         seam = beside(given)
         assert np.abs(np.median(done[seam], axis=0) - blue).max() < 12, name
+
+
+def test_a_tracked_thing_is_gone_and_the_report_says_what_the_clip_is_like(finished: Finished, client: Client) -> None:
+    """By the trained judge, on every eighth frame; painted on the first frame alone, the mask covers the thing on all."""
+    judges = Judges.load()
+    _, original, given, done = watched(finished, client, "remove_object")
+    before, after = ((judges.look(frames[::8].astype(np.uint8)).mask > 0.5).sum(axis=(1, 2)) for frames in (original, done))
+    assert (before > 0).all()
+    assert np.median(after / before) <= 0.25
+    (text,) = finished("remove_object").outputs["16"]["text"]
+    assert "flicker" in text and "joint" in text
+
+
+def test_another_thing_moves_where_the_mask_moves(finished: Finished, client: Client) -> None:
+    judges = Judges.load()
+    _, _, given, done = watched(finished, client, "moving_mask")
+    seen = judges.look(done.astype(np.uint8))
+    assert (seen.object.argmax(axis=1) == judges.objects.index("rocket")).mean() > 0.5
+    hole = [np.flatnonzero((~given).any(axis=1)[frame]).mean() for frame in range(len(given))]
+    assert np.corrcoef(hole, track(done))[0, 1] > 0.7
 
 
 def beside(given: np.ndarray) -> np.ndarray:
