@@ -40,7 +40,7 @@ WANTED = {  # figures the project asks of the shipped weights
 }
 OVERLAP, ADDED = 16, 64  # frames of one step of extending
 JOINT = 8  # frames over which a joint fades, as the node has it
-REMOVING = 0.5  # denoise, from the surroundings
+REMOVING = 0.3  # denoise, from the surroundings
 RESTYLING_CFG, FOLLOWED = 4.0, 2  # guidance and cells, as the template video_to_video has them
 GROWN = 4  # pixels by which tracked masks are widened
 FOUND = 0.5  # the judge's mask, above which a cell shows a thing

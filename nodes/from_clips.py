@@ -34,7 +34,7 @@ class STUNetInpaint(io.ComfyNode):
                 # Added later, so optional: workflows in the API form that do not name it still run.
                 io.Combo.Input("start_from", options=list(tasks.GUESSES), default=tasks.THERE, optional=True,
                                tooltip="What a sampler with denoise below 1 starts from in the white part. To remove a thing, take "
-                                       "surroundings, an empty prompt and a denoise of about 0.5: the place is then filled with what is "
+                                       "surroundings, an empty prompt and a denoise of about 0.3: the place is then filled with what is "
                                        "seen there at other times (a still camera), else from around it, and refined. With denoise 1 it "
                                        "has no effect."),
             ],

@@ -29,13 +29,13 @@ class Chunks:
         Of a tensor with fewer frames, each stands for as many as it takes to reach those of `rows`.
         """
         frames = rows.numel() // batch
-        split = [t.unflatten(0, (batch, -1)) for t in (*tensors, rows)]
         out: Tensor | None = None
         start = 0
         while start < frames:
             size = min(self.at(level, frames), frames - start)
             part = slice(start, start + size)
-            chunk = [taken(t, frames, part).flatten(0, 1) for t in split]
+            chunk = [t if size == frames and len(t) == len(rows) else taken(t.unflatten(0, (batch, -1)), frames, part).flatten(0, 1)
+                     for t in (*tensors, rows)]  # hosts know the rows of a whole level again
             done = self.attempt(fn, chunk, size, level)
             if done is None:
                 continue

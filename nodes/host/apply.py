@@ -28,7 +28,8 @@ from .shelf import Shelf
 from .spatial import ComfyHost, conditionings, embed
 
 KEY = "stunet"
-CHUNK = 8  # frames of the finest level at once in layers that treat each frame alone, at most
+CHUNK = 8  # frames of the finest level at once in layers that treat each frame alone, at most; more where they take little
+LITTLE = 2**28  # bytes that a chunk may take without being counted: small clips need fewer chunks, and ComfyUI keeps more free
 SPARE = 0.5  # of the free memory, what a chunk may take
 # Of the memory ComfyUI reckons for a frame (measured: tests/nodes/test_memory.py), what the walk takes at its peak:
 BUSY = 1.55  # of each frame of a chunk, in a motion module at the finest level
@@ -146,7 +147,7 @@ class SpaceTime:
     def chunk(self, x: Tensor, rows: int) -> float:
         """Frames at once that fit into the free memory, by ComfyUI's own reckoning for the model."""
         frame = max(1.0, self.model.memory_required([rows, *x.shape[1:]]))  # bytes
-        known = self.fitted.get((rows, *x.shape[1:]), CHUNK)
+        known = self.fitted.get((rows, *x.shape[1:]), max(CHUNK, LITTLE // frame))
         return min(known, max(1, int(mm.get_free_memory(x.device) * SPARE / frame)))
 
     def forward(self, net: nn.Module, x: Tensor, timesteps: Tensor, context: Tensor | None, y: Tensor | None,

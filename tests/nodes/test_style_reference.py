@@ -88,6 +88,7 @@ def test_one_frame_and_frames_of_chunks_see_the_same(graph: Any, monkeypatch: py
     styled = graph.apply(plain)
     whole = sample(graph, styled, clip)
     monkeypatch.setattr(graph.pack.module("nodes.host.apply"), "CHUNK", 2)
+    monkeypatch.setattr(graph.pack.module("nodes.host.apply"), "LITTLE", 0)
     assert torch.allclose(sample(graph, styled, clip), whole, atol=5e-3)
 
 
