@@ -99,6 +99,7 @@ def test_the_image_stage_tells_a_frame_what_the_walk_tells_it() -> None:
     one = x[:1], t, context, y
     assert torch.allclose(clip[:1], timed(*one, torch.tensor([20.0 - 1.5])), atol=1e-5)
     assert not torch.allclose(clip[0], clip[1], atol=1e-3)
-    assert torch.equal(timed(*one, torch.tensor([torch.nan])), net(*one))
+    with torch.no_grad():  # or what learns and what does not take different kernels of attention
+        assert torch.equal(timed(*one, torch.tensor([torch.nan])), net(*one))
     assert untimed(timed.state_dict()).keys() == net.state_dict().keys()
     assert named_timed(timed.state_dict()).keys() == timed.state_dict().keys() > named_timed(net.state_dict()).keys()
