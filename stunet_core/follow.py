@@ -9,13 +9,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+def check_cells(cells: int) -> None:
+    """Raises ValueError below 1."""
+    if cells < 1:
+        raise ValueError(f"cells: {cells}; give at least 1 (everything is followed)")
+
+
 def coarse(x: Tensor, cells: int) -> Tensor:
     """What is left of f c h w when `cells` x `cells` of it are averaged: as large as before, smooth. 1: all of it.
 
     Raises ValueError for `cells` below 1.
     """
-    if cells < 1:
-        raise ValueError(f"cells: {cells}; give at least 1 (everything is followed)")
+    check_cells(cells)
     if cells == 1:
         return x
     small = F.interpolate(x, size=[-(-side // cells) for side in x.shape[-2:]], mode="area")

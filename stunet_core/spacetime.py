@@ -155,7 +155,7 @@ class Walk:
         scale = self.scale(h)
         inner = self.chunked(lambda part, rows: block.frames(part, self.cond[rows]), block.whole(h, self.frames))
         height, top = h.shape[2], 0
-        out = h[:, :, :0] if torch.is_grad_enabled() else h
+        parts: list[Tensor] = []
         while top < height:  # chunks of positions: rows of the picture, of as many values as a chunk of frames
             at_once = self.chunks.at(self.level, self.frames)
             step = height if block.joint else max(1, height * at_once // self.frames)
@@ -166,11 +166,13 @@ class Walk:
                 continue
             mixed = mixed * (scale[:, :, part] if isinstance(scale, Tensor) else scale)
             if torch.is_grad_enabled():
-                out = torch.cat([out, h[:, :, part] + mixed], dim=2)
+                parts.append(h[:, :, part] + mixed)
             else:  # nobody else holds what the spatial layers just gave
-                out[:, :, part] += mixed
+                h[:, :, part] += mixed
             top += step
-        return out
+        if len(parts) > 1:
+            return torch.cat(parts, dim=2)
+        return parts[0] if parts else h
 
     def scale(self, h: Tensor) -> Tensor | float:
         """What temporal blocks add is multiplied with this at the present level: a number, or (rows frames) 1 h w."""

@@ -8,7 +8,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ...stunet_core.follow import follow
+from ...stunet_core.follow import check_cells, follow
 from .when import check_part, check_time, during
 
 KEY = "stunet_follow"
@@ -24,8 +24,7 @@ class Settings:
     end: float
 
     def __post_init__(self) -> None:
-        if self.cells < 1:
-            raise ValueError(f"cells: {self.cells}; give at least 1 (everything is followed)")
+        check_cells(self.cells)
         if not 0 <= self.strength <= 1:
             raise ValueError(f"strength: {self.strength}; give 0 (nothing is followed) to 1")
         check_part(self.start, self.end)

