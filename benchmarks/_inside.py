@@ -34,16 +34,16 @@ def load(base: Path) -> Any:
     return lambda name: importlib.import_module(f"{PACK_NAME}.nodes.host.{name}")
 
 
-def image_model() -> Any:
-    """A MODEL of random weights."""
+def image_model(channels: int = CHANNELS, text: int = TEXT, dtype: torch.dtype = torch.float32) -> Any:
+    """A MODEL of SD1.5's depth and of random weights, of so many channels at the finest level."""
     config = {
-        "image_size": 32, "in_channels": 4, "out_channels": 4, "model_channels": CHANNELS, "num_res_blocks": [2] * 4,
+        "image_size": 32, "in_channels": 4, "out_channels": 4, "model_channels": channels, "num_res_blocks": [2] * 4,
         "channel_mult": (1, 2, 4, 4), "use_spatial_transformer": True, "legacy": False,
         "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0], "transformer_depth_output": [1] * 9 + [0] * 3,
-        "transformer_depth_middle": 1, "context_dim": TEXT, "use_linear_in_transformer": False,
-        "use_temporal_attention": False, "dtype": torch.float32}
+        "transformer_depth_middle": 1, "context_dim": text, "use_linear_in_transformer": False,
+        "use_temporal_attention": False, "dtype": dtype}
     family = importlib.import_module("comfy.supported_models").SD15(config)
-    family.set_inference_dtype(torch.float32, None)
+    family.set_inference_dtype(dtype, None)
     model = family.get_model({}, "").requires_grad_(False)
     for parameter in model.diffusion_model.parameters():
         parameter.data = torch.randn_like(parameter) * 0.02

@@ -1,17 +1,18 @@
 """What a clip costs: one pass with time strides, against windows and against frames without motion.
 
-    python run.py bench speed                              # an SD1.5-size U-Net, 80 frames at 256x256: 20 minutes on two cores
+    python run.py bench speed                              # an SD1.5-size U-Net, 80 frames at 256x256: 40 minutes on two cores
     python run.py bench speed --frames 20 --size 64 --tiny # a small net, to see that it runs: a minute
     python run.py bench speed --counted                    # only the floating-point operations, without computing them
 
 One denoising step with guidance (two conditionings), random weights of SD1.5's size and motion modules of 32 positions, in
 plain torch: the same layers, walk and chunks as in ComfyUI. Each way is timed twice in turn and the least counts; times are
 compared within one run only. On Linux, preload tcmalloc (LD_PRELOAD), or more time goes into taking and giving back memory
-than into the model. `memory` is the peak of what torch allocates, in MiB, of the single pass and of one window. `overhead` is
-the walk without strides and temporal blocks against the U-Net's own forward pass, inside ComfyUI (`_inside`) and in plain torch.
-`frame_N` is the time of a frame in a single pass of N frames (at 64x64), `linear` how far that is off the time at 80 frames at most.
-`text` and `embedding` are the shares of all operations that read the text and embed the time step: frame by frame, as an
-image model does, and once for all frames. Prints a table and writes output/bench/speed.json.
+than into the model. `comfyui_` is the same step inside ComfyUI, against core's own context windows (`_context`); `level_N` a clip
+at 512x512, level by level (`_levels`); both are timed once. `memory` is the peak of what torch allocates, in MiB, of the single
+pass and of one window. `overhead` is the walk without strides and temporal blocks against the U-Net's own forward pass, inside
+ComfyUI (`_inside`) and in plain torch. `frame_N` is the time of a frame in a single pass of N frames (at 64x64), `linear` how far
+that is off the time at 80 frames at most. `text` and `embedding` are the shares of all operations that read the text and embed
+the time step: frame by frame, as an image model does, and once for all frames. Prints a table and writes output/bench/speed.json.
 """
 
 import argparse
@@ -21,97 +22,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks._levels import levels
 from benchmarks._peak import peak
-from stunet_core.layout import read_layout
+from benchmarks._subject import LENGTH, OVERLAP, SD15, TINY, Subject
 from stunet_core.mini.config import MiniConfig
-from stunet_core.mini.host import forward_clip
-from stunet_core.mini.unet import UNet
-from stunet_core.motion_module import MotionConfig
-from stunet_core.skeleton import BlockSpec, Skeleton, SkeletonConfig
-from stunet_core.spacetime import Clip
-from stunet_core.strides import ratios
-from stunet_core.windows import windowed, windows
+from stunet_core.windows import windows
 
 TEXT = (".attn2.to_k", ".attn2.to_v")  # the layers that read it
 ROOT = Path(__file__).resolve().parent.parent
-SD15 = MiniConfig(model_channels=320, channel_mult=(1, 2, 4, 4), num_res_blocks=2, attention=(True, True, True, False),
-                  head_channels=40, context_dim=768, pooled_dim=768, in_channels=4, text_tokens=77)
-TINY = replace(SD15, model_channels=32, head_channels=32, context_dim=32, pooled_dim=32)
 WAYS = ("single", "gentle", "windows", "frames")  # one pass with strides lumiere or gentle, windows, the image model frame by frame
-LEVELS, CELL = 4, 8
-CHUNK = 8  # frames at once in a single pass, as in ComfyUI
 TIMES = 2  # each way is timed, the least counts
-LENGTH, OVERLAP = 16, 4  # frames of a window, all at once
 COUNTS, NORMAL, SMALL = (16, 40, 80, 120, 160, 240), 80, 64  # frames of the clips whose times are compared, with which one, their size
 WANTED = {"windows_time": 2.2, "windows_flops": 2.2, "windows_flops_512": 2.2}  # at least so many times the single pass
 MOST = {  # at most so many times a window's, the U-Net's own; so far off
     "single_memory_of_window": 1.5, "overhead": 1.03, "overhead_one_frame": 1.03, "linear": 0.1, "linear_tflop": 0.1}
-
-
-class Subject:
-    """The net, its temporal layers, and a step's inputs."""
-
-    def __init__(self, config: MiniConfig, frames: int, size: int, device: str, dtype: torch.dtype):
-        torch.manual_seed(0)
-        with torch.device(device):
-            self.net = UNet(config).to(dtype).eval().requires_grad_(False)
-            self.motion = skeleton(self.net, temporal=True).to(dtype).eval().requires_grad_(False)
-            self.nothing = skeleton(self.net, temporal=False).to(dtype).eval()
-            self.x = torch.randn(frames, 4, size // CELL, size // CELL, dtype=dtype)
-            self.t = torch.full((2,), 500.0)
-            self.context = torch.randn(2, config.text_tokens, config.context_dim, dtype=dtype)
-            self.y = torch.randn(2, config.pooled_dim, dtype=dtype)
-            for module in (self.net, self.motion):
-                for parameter in module.parameters():  # nothing is zero, so that nothing is skipped
-                    parameter.data = torch.randn_like(parameter) * 0.02
-
-    def clip(self, x: Tensor, strides: str, temporal: bool = True, chunk: int = CHUNK) -> Tensor:
-        """Guided prediction of frames (f ...) in one pass."""
-        clip = Clip(2, len(x), ratios=ratios(strides, LEVELS - 1), chunk=chunk)
-        made = self.motion if temporal else self.nothing
-        out, without = forward_clip(self.net, made, x.repeat(2, 1, 1, 1), self.t, self.context, self.y, clip).chunk(2)
-        return without + 7 * (out - without)
-
-    def frame(self, x: Tensor) -> Tensor:
-        """The same of one frame (1 ...) by the image model alone."""
-        out, without = self.net(x.repeat(2, 1, 1, 1), self.t, self.context, self.y).chunk(2)
-        return without + 7 * (out - without)
-
-    def image(self, x: Tensor) -> Tensor:
-        """Guided prediction of frames by the image model, all in one call."""
-        n = len(x)
-        every = (t.repeat_interleave(n, dim=0) for t in (self.t, self.context, self.y))
-        out, without = self.net(x.repeat(2, 1, 1, 1), *every).chunk(2)
-        return without + 7 * (out - without)
-
-    def window(self, x: Tensor) -> Tensor:
-        """The same of a window."""
-        return self.clip(x, "none", chunk=LENGTH)
-
-    def ways(self) -> dict[str, Callable[[], Tensor]]:
-        """The ways to make a clip, by name, and a single window of one."""
-        return {
-            "single": lambda: self.clip(self.x, "lumiere"),
-            "gentle": lambda: self.clip(self.x, "gentle"),
-            "windows": lambda: windowed(self.window, self.x, LENGTH, OVERLAP),
-            "frames": lambda: torch.cat([self.frame(x[None]) for x in self.x]),
-            "window": lambda: self.window(self.x[:LENGTH]),
-        }
-
-
-def skeleton(net: UNet, temporal: bool) -> Skeleton:
-    """Motion modules at every position of the net, or nothing at all."""
-    layout = read_layout(net)
-    blocks = tuple(BlockSpec(p.name, p.channels, "motion") for p in layout.positions) if temporal else ()
-    return Skeleton(SkeletonConfig(blocks, (1,) * (layout.levels - 1), layout.down_channels, layout.up_channels,
-                                   layout.emb_channels, motion=MotionConfig(positions=32)))
 
 
 def measure(run: Callable[[], object], device: str) -> float:
@@ -215,13 +145,24 @@ def measured(config: MiniConfig, frames: int, size: int, device: str, dtype: tor
             print(f"{name}: {took:.2f} s", flush=True)
     figures = {f"{name}_seconds": took for name, took in seconds.items()}
     figures |= {f"{name}_of_rate": flops[name] / took / rate for name, took in seconds.items()}
-    if {"single", "windows"} <= set(names):
-        figures["windows_time"] = seconds["windows"] / seconds["single"]
+    if "single" in names:
+        figures |= {f"{name}_time": took / seconds["single"] for name, took in seconds.items() if name != "single"}
     peaks = {name: peak(ways[name], device) for name in ("single", "window")}
     figures |= {f"{name}_memory": memory for name, memory in peaks.items()}
     figures["single_memory_of_window"] = peaks["single"] / peaks["window"]
     figures |= inside() | {"overhead_plain_torch": overhead(Subject(config, LENGTH, SMALL, device, dtype), device)}
     return figures | lengths(config, device, dtype)
+
+
+def context_windows(frames: int, size: int, config: MiniConfig) -> dict[str, float]:
+    """The same step inside ComfyUI, against core's own context windows, in a process of its own."""
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks._context", "--frames", str(frames), "--size", str(size),
+               "--channels", str(config.model_channels)]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    seconds = json.loads(done.stdout.splitlines()[-1])
+    print(f"in ComfyUI: {', '.join(f'{name} {took:.2f} s' for name, took in seconds.items())}", flush=True)
+    figures = {f"comfyui_{name}_seconds": took for name, took in seconds.items()}
+    return figures | {f"comfyui_{name}_time": seconds[name] / seconds["single"] for name in ("windows", "frames")}
 
 
 def windows_flops(flops: dict[str, float]) -> float:
@@ -233,6 +174,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=80)
     parser.add_argument("--size", type=int, default=256, help="pixels, a multiple of 64")
+    parser.add_argument("--large", type=int, default=512, help="pixels of the clip that is timed level by level")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda"))
     parser.add_argument("--dtype", default="bfloat16", choices=("float32", "bfloat16", "float16"))
     parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS, help="which of them to time")
@@ -250,6 +192,9 @@ def main() -> None:
     if not args.counted:
         figures["windows_flops_512"] = windows_flops(counted(config, args.frames, 512))
         figures |= measured(config, args.frames, size, args.device, dtype, flops, args.ways)
+        figures |= levels(config, args.frames, args.large, args.device, dtype)
+        if args.device == "cpu":
+            figures |= context_windows(args.frames, size, config)
     print(f"{args.frames} frames at {size}x{size}, {args.dtype} on {args.device}{', tiny net' if args.tiny else ''}")
     for name, value in figures.items():
         wanted = f"at least {WANTED[name]}" if name in WANTED else f"at most {MOST[name]}" if name in MOST else ""

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from benchmarks.speed import TINY, Subject
+from benchmarks._subject import TINY, Subject
 
 
 class Held(TorchDispatchMode):
