@@ -22,7 +22,7 @@ BETAS = ("linear", "scaled_linear")
 POSITIONS = ("window", "interpolate")
 OVERLAP = 0.25  # of a window, shared with the next one
 
-Spans = tuple[Tensor, Tensor]  # windows of frames, k length: their numbers, and weights that sum to 1 on every frame
+Spans = list[tuple[slice | Tensor, Tensor]]  # windows: which frames (a slice, but for one across a loop's end), what each counts there
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,12 @@ class MotionConfig:
             raise ValueError(f"norm {self.norm!r} of a motion module: use one of {', '.join(NORMS)}")
         if min(self.positions, self.heads, self.layers, self.attentions) < 1:
             raise ValueError(f"{self}: each number must be 1 or more")
+
+
+def spans(index: Tensor, weight: Tensor) -> Spans:
+    """Windows as attention takes them, of their frames' numbers and weights, k length."""
+    frames = [part if part[0] > part[-1] else slice(int(part[0]), int(part[-1]) + 1) for part in index]
+    return list(zip(frames, weight, strict=True))
 
 
 def sinusoids(length: int, channels: int) -> Tensor:
@@ -88,13 +94,15 @@ class TimeAttention(nn.Module):
         if spans is None:
             x = x + self.pos_encoder(x.shape[1]).to(x.dtype)
             return self.to_out[0](self.look(*(to(x) for to in (self.to_q, self.to_k, self.to_v))))
-        index, weight = spans
-        places = self.pos_encoder(index.shape[1]).to(x.dtype)
+        places = self.pos_encoder(len(spans[0][1])).to(x.dtype)
         frames, offsets = ([to(t) for to in (self.to_q, self.to_k, self.to_v)] for t in (x, places))  # each frame read once
         out = torch.zeros_like(x)
-        for part, share in zip(index, weight, strict=True):
+        for part, share in spans:
             seen = self.look(*(t[:, part] + offset for t, offset in zip(frames, offsets, strict=True)))
-            out.index_add_(1, part, seen * share[:, None])
+            if isinstance(part, slice):
+                out[:, part].addcmul_(seen, share[:, None])
+            else:
+                out.index_add_(1, part, seen * share[:, None])
         return self.to_out[0](out)
 
     def look(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -168,9 +176,9 @@ class MotionBlock(TemporalBlock):
     def mix(self, h: Tensor, time: Time) -> Tensor:
         height, width = h.shape[-2:]
         x = rearrange(h, "(b f) c h w -> (b h w) f c", f=time.frames)
-        spans = self.spans(time, x)
+        seen = self.spans(time, x)
         for block in self.transformer_blocks:
-            x = block(x, spans)
+            x = block(x, seen)
         return rearrange(self.proj_out(x), "(b h w) f c -> (b f) c h w", h=height, w=width)
 
     def spans(self, time: Time, x: Tensor) -> Spans | None:
@@ -183,4 +191,4 @@ class MotionBlock(TemporalBlock):
             return None
         length = min(time.frames, self.config.positions)
         index, weight = windows(time.frames, length, int(length * OVERLAP), time.loop)
-        return index.to(x.device), weight.to(x)
+        return spans(index.to(x.device), weight.to(x))

@@ -164,7 +164,10 @@ class Walk:
             mixed = self.chunks.attempt(lambda rows: block.mix(rows, time), (inner[:, :, part],), fewer, self.level)
             if mixed is None:
                 continue
-            mixed = mixed * (scale[:, :, part] if isinstance(scale, Tensor) else scale)
+            if isinstance(scale, Tensor):
+                mixed = mixed * scale[:, :, part]
+            elif scale != 1:
+                mixed = mixed * scale
             if torch.is_grad_enabled():
                 parts.append(h[:, :, part] + mixed)
             else:  # nobody else holds what the spatial layers just gave

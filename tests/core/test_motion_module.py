@@ -17,7 +17,7 @@ from stunet_core.chunks import OUT_OF_MEMORY
 from stunet_core.layout import Layout, read_layout
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.unet import UNet
-from stunet_core.motion_module import MotionBlock, MotionConfig, sinusoids
+from stunet_core.motion_module import MotionBlock, MotionConfig, sinusoids, spans
 from stunet_core.skeleton import Skeleton
 from stunet_core.spacetime import Clip, Walk
 from stunet_core.weights import load_skeleton, save_skeleton
@@ -241,12 +241,13 @@ def test_windows_of_like_frames_are_seamless():
 def test_attention_in_windows_is_attention_to_one_window_at_a_time():
     """Frames that only one window holds see it and nothing else; positions are read apart from frames, which is the same."""
     attention = block(8).transformer_blocks[0].attention_blocks[0]
-    x, spans = torch.randn(3, 14, 32), windows(14, 8, 2)
-    seen = attention(x, spans)
+    x, (index, weight) = torch.randn(3, 14, 32), windows(14, 8, 2)
+    seen = attention(x, spans(index, weight))
     assert torch.allclose(seen[:, :6], attention(x[:, :8], None)[:, :6], atol=1e-5)
     assert torch.allclose(seen[:, 8:], attention(x[:, 6:], None)[:, 2:], atol=1e-5)
     first, second = attention(x[:, :8], None)[:, 6], attention(x[:, 6:], None)[:, 0]
     assert torch.allclose(seen[:, 6], (2 * first + second) / 3, atol=1e-5)
+    assert torch.allclose(seen, attention(x, list(zip(index, weight, strict=True))), atol=1e-6)  # as windows across a loop's end are seen
 
 
 @pytest.mark.parametrize(("frames", "length", "overlap", "loop"),
