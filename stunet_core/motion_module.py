@@ -52,10 +52,10 @@ class MotionConfig:
             raise ValueError(f"{self}: each number must be 1 or more")
 
 
-def spans(index: Tensor, weight: Tensor) -> Spans:
-    """Windows as attention takes them, of their frames' numbers and weights, k length."""
-    frames = [part if part[0] > part[-1] else slice(int(part[0]), int(part[-1]) + 1) for part in index]
-    return list(zip(frames, weight, strict=True))
+def spans(index: Tensor, weight: Tensor, like: Tensor) -> Spans:
+    """Windows as attention to `like` takes them, of their frames' numbers (on the CPU) and weights, k length."""
+    frames = [part.to(like.device) if part[0] > part[-1] else slice(int(part[0]), int(part[-1]) + 1) for part in index]
+    return list(zip(frames, weight.to(like), strict=True))
 
 
 def sinusoids(length: int, channels: int) -> Tensor:
@@ -191,4 +191,4 @@ class MotionBlock(TemporalBlock):
             return None
         length = min(time.frames, self.config.positions)
         index, weight = windows(time.frames, length, int(length * OVERLAP), time.loop)
-        return spans(index.to(x.device), weight.to(x))
+        return spans(index, weight, x)

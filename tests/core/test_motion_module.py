@@ -242,7 +242,7 @@ def test_attention_in_windows_is_attention_to_one_window_at_a_time():
     """Frames that only one window holds see it and nothing else; positions are read apart from frames, which is the same."""
     attention = block(8).transformer_blocks[0].attention_blocks[0]
     x, (index, weight) = torch.randn(3, 14, 32), windows(14, 8, 2)
-    seen = attention(x, spans(index, weight))
+    seen = attention(x, spans(index, weight, x))
     assert torch.allclose(seen[:, :6], attention(x[:, :8], None)[:, :6], atol=1e-5)
     assert torch.allclose(seen[:, 8:], attention(x[:, 6:], None)[:, 2:], atol=1e-5)
     first, second = attention(x[:, :8], None)[:, 6], attention(x[:, 6:], None)[:, 0]
