@@ -13,22 +13,26 @@ from stunet_core.mini.host import forward_clip
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
 from stunet_core.spacetime import Clip
 from stunet_core.steady import steady
+from stunet_core.still import stand_still, stood_still
 from stunet_core.tasks import Task
 from training.conditions import model_input
 from training.sampling import DIFFERENCE, STEADY
 
 AT_ONCE = 16  # frames per call of the autoencoder
+STILL = 0.7  # standard deviations
 FOLLOW_UNTIL = 0.6  # of sampling
 
 
 @torch.no_grad()
 def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: float = 1.0, steps: int = 24,
-         cfg: float = 2.5, seed: int = 0, averaged: float = STEADY, followed: int = 0) -> Tensor:
+         cfg: float = 2.5, seed: int = 0, averaged: float = STEADY, followed: int = 0,
+         still: float = STILL) -> Tensor:
     """The task's clip with what is to be made made by the model, before compositing: [F, H, W, 3] in [0, 1].
 
     As ComfyUI's euler with the `normal` scheduler and a noise mask: given latents are put back at every step. H and W are
     padded to multiples of 8. `denoise` below 1 starts from the task's own clip, noised. At each step it is averaged over `averaged`
-    frames; with `followed` cells, what is coarser is followed (the node's defaults, until FOLLOW_UNTIL).
+    frames, and drawn to what stood still by `still`; with `followed` cells, what is coarser is followed (the nodes' defaults, until
+    FOLLOW_UNTIL).
 
     Raises:
         ValueError: the models have no skeleton.
@@ -41,6 +45,7 @@ def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: 
         given = torch.cat([models.autoencoder.encode(part).float() for part in pixels(task.given).split(AT_ONCE)])
     keep = cells(task.keep)[:, None].float()  # f 1 h w
     noise = torch.randn(given.shape, generator=torch.Generator().manual_seed(seed))
+    standing = stood_still(given, keep > 0) if still else None
     context, y = models.text(torch.cat([models.ids([text]), models.ids([""])]))
 
     def clean(x: Tensor, t: Tensor) -> Tensor:
@@ -55,6 +60,8 @@ def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: 
         guess = steady(guess, averaged, DIFFERENCE, loop=loop)
         if followed and t >= (1 - FOLLOW_UNTIL) * TIMESTEPS:
             guess = follow(guess, given, followed)
+        if standing:
+            guess = stand_still(guess, *standing, still)
         return torch.where(keep > 0, given, guess)
 
     z = walk_down(clean, given, noise, steps, denoise)

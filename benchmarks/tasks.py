@@ -139,10 +139,10 @@ def extend_figures(models: Models, count: int, until: int, objects: tuple[str, .
             task, rest = tasks.extend(clip, min(ADDED, until - len(clip)), min(OVERLAP, len(clip)))
             made = edit(models, task, said(scene, n), steps=how.steps, cfg=how.cfg, seed=n)
             joints.append(len(clip))
-            clip = torch.cat([rest, composite(made, task.given, task.keep, match=True, joint=JOINT)])
+            clip = torch.cat([rest, composite(made, task.given, task.keep, match=True, joint=JOINT, still=True)])
         frames = to_bytes(clip)
         drift.append(metrics.colour_drift(frames, FPS))
-        worst.append(max((metrics.joint_error(frames, joint) or 0.0 for joint in joints), default=0.0))
+        worst.append(max((metrics.joint_error(frames, joint) for joint in joints), default=0.0))
     return {"extend_drift": mean(drift), "extend_joint": mean(worst)}
 
 
@@ -152,7 +152,7 @@ def filled(models: Models, clip: Clip, text: str, how: Settings, seed: int, gues
     masks = widen(track(clip.frames, clip.mask[0].astype(np.float32)).masks, GROWN)
     task = tasks.inpaint(tensor(clip), torch.from_numpy(masks < 0.5), guess)
     made = edit(models, task, text, denoise=denoise, steps=how.steps, cfg=how.cfg, seed=seed)
-    return to_bytes(composite(made, task.given, task.keep, feather=2))
+    return to_bytes(composite(made, task.given, task.keep, feather=2, still=True))
 
 
 def removal_figures(models: Models, judges: Judges, count: int, objects: tuple[str, ...], how: Settings) -> dict[str, float]:

@@ -34,11 +34,17 @@ class STUNetComposite(io.ComfyNode):
                              tooltip="Where whole given frames end and made ones begin: over so many made frames, 0 to 1024, what jumps "
                                      "there fades, carried along by the motion; with match_colors, colours that drift are put right in "
                                      "all made frames. 0: left as it is."),
+                io.Boolean.Input("still_background", default=True, optional=True,
+                                 tooltip="Made pixels that nearly show what stood still there for as long as it was given (in 4 frames or "
+                                         "more) show exactly that: the background of a clip that goes on, or behind a hole that moves, "
+                                         "stays as sharp as it was."),
             ],
             outputs=[io.Image.Output(display_name="frames", tooltip="The finished frames, as large as the original.")],
         )
 
     @classmethod
-    def execute(cls, frames, original, mask, feather: int, match_colors: bool, joint_frames: int = 8) -> io.NodeOutput:
+    def execute(cls, frames, original, mask, feather: int, match_colors: bool, joint_frames: int = 8,
+                still_background: bool = True) -> io.NodeOutput:
         keep = (mask[None] if mask.ndim == 2 else mask) < 0.5
-        return io.NodeOutput(composite(frames, original, keep, feather=feather, match=match_colors, joint=joint_frames))
+        return io.NodeOutput(composite(frames, original, keep, feather=feather, match=match_colors, joint=joint_frames,
+                                       still=still_background))

@@ -30,10 +30,16 @@ class STUNetSteady(io.ComfyNode):
                 io.Float.Input("end_percent", default=1.0, min=0.0, max=1.0, step=0.01, round=0.001,
                                tooltip="When in sampling it ends, 0 to 1: below 1, the last steps give back detail, and much of the "
                                        "boiling."),
+                # Added later, so optional: workflows in the API form that do not name it still run.
+                io.Float.Input("still_background", default=0.7, min=0.0, max=100.0, step=0.05, round=0.001, optional=True,
+                               tooltip="What stood still for as long as it was given (the background of a clip that goes on, or around "
+                                       "a hole that moves) goes on standing still, wherever the model's prediction differs from it by no "
+                                       "more than this, 0 to 100 standard deviations of the latents. 0: not looked for."),
             ],
             outputs=[io.Model.Output(display_name="MODEL", tooltip="The model, for any sampler.")],
         )
 
     @classmethod
-    def execute(cls, model, frames: float, difference: float, start_percent: float, end_percent: float) -> io.NodeOutput:
-        return io.NodeOutput(make_steady(model, Settings(frames, difference, start_percent, end_percent)))
+    def execute(cls, model, frames: float, difference: float, start_percent: float, end_percent: float,
+                still_background: float = 0.7) -> io.NodeOutput:
+        return io.NodeOutput(make_steady(model, Settings(frames, difference, start_percent, end_percent, still_background)))

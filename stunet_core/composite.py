@@ -8,10 +8,11 @@ from torch import Tensor
 from .joints import close
 from .keep import CELL, cells
 from .pictures import check_pictures
+from .still import clean_plate
 
 
 def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, match: bool = False,
-              joint: int = 0) -> Tensor:
+              joint: int = 0, still: bool = False) -> Tensor:
     """The given pixels where `keep` is True, bit for bit; elsewhere the made ones, [F, H, W, 3].
 
     Within `feather` pixels of the seam, on the made side only, the made ones are shifted by what differs at the nearest
@@ -26,6 +27,7 @@ def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, ma
             that is extended step by step would else drift by as much with every step.
         joint: frames after a given frame, and before one, over which what jumps there fades; with `match`, colours that drift
             are put right in all of a gap (`joints`). 0: joints in time stay as they are.
+        still: made pixels that nearly show what stood still there while it was given show exactly that (`still.clean_plate`).
 
     Raises:
         ValueError: numbers or sizes disagree; it names the input.
@@ -47,9 +49,13 @@ def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, ma
     given, keep = given.to(out).expand(frames, -1, -1, -1), keep.expand(frames, -1, -1).to(out.device)
     if match:
         out = (out + drift(given - out, keep)).clamp(0, 1)
-    if joint > 0:
-        made, there = (pictures.cpu().float().numpy() for pictures in (out, given))
-        out = torch.from_numpy(close(made, there, keep.cpu().numpy(), joint, colours=match)).to(out)
+    if joint > 0 or still:
+        finished, there, known = out.cpu().float().numpy(), given.cpu().float().numpy(), keep.cpu().numpy()
+        finished = clean_plate(finished, there, known) if still else finished
+        if joint > 0:
+            finished = close(finished, there, known, joint, colours=match)
+            finished = clean_plate(finished, there, known) if still else finished  # what fades in leaves traces behind
+        out = torch.from_numpy(finished).to(out)
     if feather > 0:
         out = (out + seam(given - out, keep, feather)).clamp(0, 1)
     return torch.where(keep[..., None], given, out)

@@ -15,6 +15,8 @@ from .flow import both_ways, grey, warp
 
 FIELD = 16  # cells per side of the coarse flow
 SAME = 3  # levels of 255 that a still pixel may differ
+AROUND = 16  # frames on each side of a joint that it is compared with
+UNSEEN = 0.1  # levels, mean over the frame, that two frames may differ unseen
 
 
 @dataclass(frozen=True)
@@ -108,16 +110,18 @@ def lab(frames: np.ndarray) -> np.ndarray:
     return np.asarray(total) / len(frames)
 
 
-def joint_error(frames: np.ndarray, joint: int) -> float | None:
-    """The change from frame `joint` - 1 to `joint`, over the median change between neighbours: 1 is no visible joint.
+def joint_error(frames: np.ndarray, joint: int) -> float:
+    """The change from frame `joint` - 1 to `joint`, over the median change in the AROUND frames before it, or after it if that is more.
 
-    None when nothing moves but the joint. ValueError for a joint that is not between two frames.
+    1 is no visible joint, also where a clip moves fast up to it and slowly from then on. Where less than UNSEEN moves, that is what
+    a joint is measured against. ValueError for a joint that is not between two frames.
     """
     if not 1 <= joint < len(frames):
         raise ValueError(f"joints: {joint} is no joint of a clip of {len(frames)} frames; name the first frame after it, 1 "
                          f"to {len(frames) - 1}")
-    change = changes(frames)
-    return ratio(change[joint - 1], median(np.delete(change, joint - 1)))
+    change = changes(frames[max(0, joint - AROUND - 1) : joint + AROUND + 1])
+    at = min(joint - 1, AROUND)
+    return float(change[at] / max(median(change[:at]), median(change[at + 1:]), UNSEEN))
 
 
 def loop_error(frames: np.ndarray) -> float | None:

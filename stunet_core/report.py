@@ -23,7 +23,7 @@ WORDS = {
     "change_outside": "change between frames where the mask is black, levels",
     "colour_drift": "colour drift from first to last second, Lab units (2 is just visible)",
     "loop_error": "last to first frame, over the median change (1 is a clean loop)",
-    "joint_errors": "joints, over the median change (1 is no visible joint)",
+    "joint_errors": "joints, over the median change around them (1 is no visible joint)",
     "given_exact": "share of black pixels equal to the original, bit for bit",
     "given_psnr": "PSNR of black pixels against the original, dB",
     "original_warp_error": "warp error of the original, levels",

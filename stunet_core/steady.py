@@ -26,6 +26,12 @@ def bell(frames: float) -> Tensor:
     return torch.exp(-(torch.arange(1, math.ceil(REACH * frames) + 1, dtype=torch.float64) / max(frames, 1e-9)) ** 2 / 2).float()
 
 
+def check_difference(difference: float, name: str = "difference") -> None:
+    """Raises ValueError for a `difference` of 0 or less."""
+    if not difference > 0:
+        raise ValueError(f"{name}: {difference} lets no two frames be alike; give more than 0")
+
+
 def steady(clean: Tensor, frames: float, difference: float = math.inf, *, loop: bool = False) -> Tensor:
     """Each frame of f c h w, latents of variance about 1, as the mean of itself and its neighbours in time.
 
@@ -36,8 +42,7 @@ def steady(clean: Tensor, frames: float, difference: float = math.inf, *, loop: 
     Raises ValueError for `frames` below 0 and for a `difference` of 0 or less.
     """
     weights = bell(frames)
-    if not difference > 0:
-        raise ValueError(f"difference: {difference} lets no two frames be alike; give more than 0")
+    check_difference(difference)
     if len(clean) == 1 or not len(weights):
         return clean
     total, share = clean.clone(), torch.ones_like(clean[:, :1])  # the frame itself

@@ -83,7 +83,12 @@ def test_joints_and_loops_are_measured_against_the_median_change():
     assert metrics.loop_error(STILL) == 0
     jump = STILL.copy()
     jump[4:] += 1
-    assert metrics.joint_error(jump, 4) is None
+    assert metrics.joint_error(jump, 4) == pytest.approx(1 / metrics.UNSEEN)
+    slower = np.zeros((80, 4, 4, 3), np.uint8)
+    slower[:] = np.minimum(np.arange(80) * 4, 120)[:, None, None, None]  # moves for 30 frames, then stands still
+    assert metrics.joint_error(slower, 30) == 1
+    slower[60:] += 8
+    assert metrics.joint_error(slower, 60) == pytest.approx(8 / metrics.UNSEEN)
     for joint in (0, 9):
         with pytest.raises(ValueError, match=f"joints: {joint} is no joint of a clip of 9 frames"):
             metrics.joint_error(frames, joint)

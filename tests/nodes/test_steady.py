@@ -76,7 +76,33 @@ def test_what_is_given_stays(graph: Any, mini: tuple) -> None:
     assert torch.allclose(out[:2], given[:2], atol=1e-5)
 
 
+def test_what_stood_still_goes_on_standing_still(graph: Any, mini: tuple) -> None:
+    """As Extend Clip gives it: five frames alike, then none; the rest is drawn to them, as far as it is asked for and no node is gone."""
+    model, clip, _ = mini
+    model = graph.apply(model)
+    given = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1)).repeat(8, 1, 1, 1)
+    mask = torch.ones(8, 1, 8, 8)
+    mask[:5] = 0
+
+    def made(model: Any, shown: torch.Tensor, mask: torch.Tensor = mask) -> torch.Tensor:
+        told = {"concat_latent_image": shown, "concat_mask": mask}
+        conditioning = [[[text, {**values, **told}] for text, values in graph.prompt(clip, "a rocket")] for _ in range(2)]
+        return graph.sample(model, clip, shown, positive=conditioning[0], negative=conditioning[1],
+                            latent_image={"samples": shown, "noise_mask": mask})
+
+    off, little, much = (made(steadied(graph, model, 0.0, still_background=still), given) for still in (0.0, 1.0, 50.0))
+    assert torch.equal(off, made(model, given))
+    far = [float((out - given)[5:].abs().mean()) for out in (off, little, much)]
+    assert far[0] > far[1] > far[2] and far[2] < 0.05 * far[0]
+    moving = given + torch.arange(8.0)[:, None, None, None]
+    few = torch.ones(8, 1, 8, 8)
+    few[:3] = 0
+    for shown, where in ((moving, mask), (given, few)):
+        assert torch.equal(made(steadied(graph, model, 0.0, still_background=50.0), shown, where), made(model, shown, where))
+
+
 @pytest.mark.parametrize(("settings", "message"), [
+    ({"still_background": -1.0}, "still_background: -1.0 lets no two frames be alike"),
     ({"frames": -1.0}, "frames: -1.0 is no standard deviation"), ({"difference": 0.0}, "difference: 0.0 lets no two frames be alike"),
     ({"start_percent": 0.8, "end_percent": 0.2}, "start_percent, end_percent: 0.8 to 0.2 is no part"),
 ])
