@@ -19,26 +19,12 @@ from typing import Any
 import torch
 
 from benchmarks._inside import image_model, load
-from stunet_core.layout import read_layout
-from stunet_core.motion_module import MotionConfig
-from stunet_core.skeleton import BlockSpec, Skeleton, SkeletonConfig
+from benchmarks._subject import CELL, LENGTH, OVERLAP, skeleton
 from stunet_core.weights import save_skeleton
 
 CHANNELS, TEXT = 320, 768  # SD1.5's
-LENGTH, OVERLAP = 16, 4
+WAYS = ("single", "windows", "frames")
 WARM = 4  # frames of the clip that is made first, untimed
-CELL = 8
-
-
-def write_motion(path: Path, net: Any) -> None:
-    """Motion modules at every position of `net`, at random."""
-    layout = read_layout(net)
-    blocks = tuple(BlockSpec(place.name, place.channels, "motion") for place in layout.positions)
-    motion = Skeleton(SkeletonConfig(blocks, (2, 2, 2), layout.down_channels, layout.up_channels, layout.emb_channels,
-                                     motion=MotionConfig(positions=32), model="SD15")).to(torch.bfloat16)
-    for parameter in motion.parameters():
-        parameter.data = torch.randn_like(parameter) * 0.02
-    save_skeleton(path, motion, {})
 
 
 def in_windows(model: Any) -> Any:
@@ -81,17 +67,22 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=80)
     parser.add_argument("--size", type=int, default=256, help="pixels")
     parser.add_argument("--channels", type=int, default=CHANNELS, help="of the finest level")
-    parser.add_argument("--times", type=int, default=1, help="each way is run so often, in turn, and the least counts")
+    parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
+    parser.add_argument("--times", type=int, default=2, help="each way is run so often, in turn, and the least counts")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
         host = load(base)
         model = image_model(args.channels, TEXT, torch.bfloat16)
-        write_motion(base / "motion.safetensors", model.model.diffusion_model)
+        motion = skeleton(model.model.diffusion_model, temporal=True).to(torch.bfloat16)
+        for parameter in motion.parameters():
+            parameter.data = torch.randn_like(parameter) * 0.02
+        save_skeleton(base / "motion.safetensors", motion, {})
         apply, shelf = host("apply").apply_skeleton, host("shelf").Shelf()
         ways = {"single": apply(shelf, model, base / "motion.safetensors", time_strides="lumiere"),
                 "windows": in_windows(apply(shelf, model, base / "motion.safetensors", time_strides="none")),
                 "frames": model}
+        ways = {name: ways[name] for name in args.ways}
         cells, seconds = args.size // CELL, dict.fromkeys(ways, math.inf)
         for way in ways.values():
             step(way, min(WARM, args.frames), cells)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from stunet_core.layout import read_layout
 from stunet_core.mini.config import MiniConfig
@@ -75,7 +75,7 @@ class Subject:
         }
 
 
-def skeleton(net: UNet, temporal: bool) -> Skeleton:
+def skeleton(net: nn.Module, temporal: bool) -> Skeleton:
     """Motion modules at every position of the net, or nothing at all."""
     layout = read_layout(net)
     blocks = tuple(BlockSpec(p.name, p.channels, "motion") for p in layout.positions) if temporal else ()
