@@ -50,16 +50,17 @@ def clean_plate(made: np.ndarray, given: np.ndarray, keep: np.ndarray) -> np.nda
     made, given: float32 in [0, 1]; keep: bool F h w. Frames that are given prove nothing else than what is in front of them: where
     less than LEAST of them show a place, or it changes, it stays as it is made.
     """
-    total, count = np.zeros_like(made[0]), keep.sum(0, dtype=np.float32)[..., None]
+    seen = keep.sum(0)
+    if not ((seen >= LEAST) & (seen < len(keep))).any():  # no place is given at some times and made at others
+        return made
+    total, count = np.zeros_like(made[0]), seen[..., None].astype(np.float32)
     for frame, there in zip(given, keep, strict=True):
         total += frame * there[..., None]
     picture = total / np.maximum(count, 1)
     off = np.zeros(made.shape[1:3], np.float32)
     for frame, there in zip(given, keep, strict=True):
         off = np.maximum(off, soft((frame - picture) * there[..., None]))
-    sure = np.exp(-off / STILL**2) * (count[..., 0] >= LEAST)
-    if sure.max() < 1e-3:
-        return made
+    sure = np.exp(-off / STILL**2) * (seen >= LEAST)
     return np.stack([frame + (sure * np.exp(-soft(frame - picture) / ALIKE**2))[..., None] * (picture - frame) for frame in made])
 
 
