@@ -39,7 +39,8 @@ ROOT = Path(__file__).resolve().parent.parent
 WAYS = ("single", "gentle", "windows", "frames")  # one pass with strides lumiere or gentle, windows, the image model frame by frame
 TIMES = 2  # each way is timed, the least counts
 COUNTS, NORMAL, SMALL = (16, 40, 80, 120, 160, 240), 80, 64  # frames of the clips whose times are compared, with which one, their size
-WANTED = {"windows_time": 2.2, "comfyui_windows_time": 2.2, "windows_flops": 2.2, "windows_flops_512": 2.2}  # at least so many times the single pass
+WANTED = {  # at least so many times the single pass
+    "windows_time": 2.2, "comfyui_windows_time": 2.2, "windows_flops": 2.2, "windows_flops_512": 2.2}
 MOST = {  # at most so many times a window's, the U-Net's own; so far off
     "single_memory_of_window": 1.5, "overhead": 1.03, "overhead_one_frame": 1.03, "linear": 0.1, "linear_tflop": 0.1}
 
