@@ -8,7 +8,7 @@ from torch import Tensor
 from .joints import close
 from .keep import CELL, cells
 from .pictures import check_pictures
-from .still import clean_plate
+from .still import Plate
 
 
 def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, match: bool = False,
@@ -27,7 +27,7 @@ def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, ma
             that is extended step by step would else drift by as much with every step.
         joint: frames after a given frame, and before one, over which what jumps there fades; with `match`, colours that drift
             are put right in all of a gap (`joints`). 0: joints in time stay as they are.
-        still: made pixels that nearly show what stood still there while it was given show exactly that (`still.clean_plate`).
+        still: made pixels that nearly show what stood still there while it was given show exactly that (`still.Plate`).
 
     Raises:
         ValueError: numbers or sizes disagree; it names the input.
@@ -51,10 +51,11 @@ def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, ma
         out = (out + drift(given - out, keep)).clamp(0, 1)
     if joint > 0 or still:
         finished, there, known = out.cpu().float().numpy(), given.cpu().float().numpy(), keep.cpu().numpy()
-        finished = clean_plate(finished, there, known) if still else finished
+        plate = Plate(there, known) if still else None
+        finished = plate.behind(finished) if plate else finished
         if joint > 0:
             finished = close(finished, there, known, joint, colours=match)
-            finished = clean_plate(finished, there, known) if still else finished  # what fades in leaves traces behind
+            finished = plate.behind(finished) if plate else finished  # what fades in leaves traces
         out = torch.from_numpy(finished).to(out)
     if feather > 0:
         out = (out + seam(given - out, keep, feather)).clamp(0, 1)

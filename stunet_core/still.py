@@ -3,7 +3,7 @@
 A clip that is continued, or whose hole moves, shows most of its background in the frames that are given. A model draws it anew all
 the same, a little differently each time, and from one continuation to the next the differences add up. Here what is made is drawn to
 what was given wherever the two nearly agree; where they do not, something is in front, and it stays. Once in latents, at each step
-(`stand_still`), so that the model goes on from there, and once in the finished pixels (`clean_plate`), of which a VAE keeps no detail.
+(`stand_still`), so that the model goes on from there, and once in the finished pixels (`Plate`), of which a VAE keeps no detail.
 """
 
 import cv2
@@ -44,24 +44,33 @@ def stand_still(clean: Tensor, picture: Tensor, sure: Tensor, difference: float)
     return torch.lerp(clean, picture, sure.to(clean) * torch.exp(-apart(clean, picture) / difference**2))
 
 
-def clean_plate(made: np.ndarray, given: np.ndarray, keep: np.ndarray) -> np.ndarray:
-    """The made frames F h w 3 with what stood still in the given ones, wherever they nearly show it.
+class Plate:
+    """What stood still in the given pixels of a clip, for what is made of it.
 
-    made, given: float32 in [0, 1]; keep: bool F h w. Frames that are given prove nothing else than what is in front of them: where
-    less than LEAST of them show a place, or it changes, it stays as it is made.
+    given: float32 F h w 3 in [0, 1]; keep: bool F h w. Where less than LEAST frames show a place, or it changes, nothing is known to
+    stand still.
     """
-    seen = keep.sum(0)
-    if not ((seen >= LEAST) & (seen < len(keep))).any():  # no place is given at some times and made at others
-        return made
-    total, count = np.zeros_like(made[0]), seen[..., None].astype(np.float32)
-    for frame, there in zip(given, keep, strict=True):
-        total += frame * there[..., None]
-    picture = total / np.maximum(count, 1)
-    off = np.zeros(made.shape[1:3], np.float32)
-    for frame, there in zip(given, keep, strict=True):
-        off = np.maximum(off, soft((frame - picture) * there[..., None]))
-    sure = np.exp(-off / STILL**2) * (seen >= LEAST)
-    return np.stack([frame + (sure * np.exp(-soft(frame - picture) / ALIKE**2))[..., None] * (picture - frame) for frame in made])
+
+    def __init__(self, given: np.ndarray, keep: np.ndarray):
+        seen = keep.sum(0)
+        self.sure: np.ndarray | None = None  # h w, 0 to 1; None: no place is given often enough and made at other times
+        if not ((seen >= LEAST) & (seen < len(keep))).any():
+            return
+        total = np.zeros_like(given[0])
+        for frame, there in zip(given, keep, strict=True):
+            total += frame * there[..., None]
+        self.picture = total / np.maximum(seen, 1).astype(np.float32)[..., None]
+        off = np.zeros(given.shape[1:3], np.float32)
+        for frame, there in zip(given, keep, strict=True):
+            off = np.maximum(off, soft((frame - self.picture) * there[..., None]))
+        self.sure = np.exp(-off / STILL**2) * (seen >= LEAST)
+
+    def behind(self, made: np.ndarray) -> np.ndarray:
+        """The made frames F h w 3 with what stood still, wherever they nearly show it."""
+        if self.sure is None:
+            return made
+        return np.stack([frame + (self.sure * np.exp(-soft(frame - self.picture) / ALIKE**2))[..., None] * (self.picture - frame)
+                         for frame in made])
 
 
 def soft(difference: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from stunet_core.composite import composite
-from stunet_core.still import LEAST, clean_plate, stand_still, stood_still
+from stunet_core.still import LEAST, Plate, stand_still, stood_still
 
 FRAMES, GIVEN, SIDE = 16, 8, 32
 
@@ -40,7 +40,7 @@ def redrawn(frames: np.ndarray) -> np.ndarray:
 def test_a_background_comes_back_behind_a_thing_that_moves():
     truth = thing(background())
     made = redrawn(truth)
-    out = clean_plate(made, truth, first())
+    out = Plate(truth, first()).behind(made)
     away = np.ones((SIDE, SIDE), bool)
     away[6:26] = False
     assert np.abs(out - truth)[:, away].max() < 0.01 < np.abs(made - truth)[:, away].max()
@@ -53,13 +53,13 @@ def test_a_background_comes_back_behind_a_thing_that_moves():
 def test_what_moves_with_the_camera_is_left_alone(pan):
     frames = background(pan)
     made = redrawn(frames)
-    assert np.abs(clean_plate(made, frames, first()) - made).max() < 4e-3  # a fifth of the noise
+    assert np.abs(Plate(frames, first()).behind(made) - made).max() < 4e-3  # a fifth of the noise
 
 
 @pytest.mark.parametrize("frames", [0, 1, LEAST - 1])
 def test_few_frames_prove_nothing(frames):
     made = redrawn(background())
-    assert clean_plate(made, background(), first(frames)) is made
+    assert Plate(background(), first(frames)).behind(made) is made
     keep = torch.arange(8).reshape(-1, 1, 1, 1).expand(-1, 1, 5, 6) < frames
     assert not stood_still(torch.randn(1, 4, 5, 6).expand(8, -1, -1, -1), keep)[1].any()
 
@@ -70,7 +70,7 @@ def test_a_hole_that_moves_is_filled_with_what_stands_behind_it():
     for i in range(FRAMES):
         keep[i, 12:20, i : i + 8] = False
     smudged = truth + np.where(keep, 0.0, 0.03)[..., None].astype(np.float32)
-    assert np.abs(clean_plate(smudged, thing(truth), keep) - truth).max() < 0.012 < np.abs(smudged - truth).max()
+    assert np.abs(Plate(thing(truth), keep).behind(smudged) - truth).max() < 0.012 < np.abs(smudged - truth).max()
 
 
 def test_composite_draws_it_in_only_when_asked():
