@@ -1,7 +1,7 @@
 """What a clip costs: one pass with time strides, against windows and against frames without motion.
 
     python run.py bench speed                              # an SD1.5-size U-Net, 80 frames at 256x256: 50 minutes on two cores
-    python run.py bench speed --frames 20 --size 64 --tiny # a small net, to see that it runs: a minute
+    python run.py bench speed --frames 20 --size 64 --tiny # a small net, to see that it runs: a few minutes
     python run.py bench speed --counted                    # only the floating-point operations, without computing them
 
 One denoising step with guidance (two conditionings), random weights of SD1.5's size and motion modules of 32 positions, in
