@@ -190,15 +190,19 @@ class Walk:
             self.scales[key] = small.repeat(clip.rows, 1, 1, 1) * clip.strength
         return self.scales[key]
 
-    def down(self, h: Tensor) -> Tensor:
-        """Enter the next coarser level. A ratio that was not trained starts as Lumiere's do: it takes every r-th frame."""
-        frames, step, ratio = self.frames, self.level, self.ratios[self.level]
+    def down(self, layers: Sequence[nn.Module], block: Block, h: Tensor) -> Tensor:
+        """A block that enters the next coarser level.
+
+        A ratio that was not trained starts as Lumiere's do: it takes every r-th frame, and the spatial layers see only these.
+        """
+        frames, ratio = self.frames, self.ratios[self.level]
+        trained = ratio == self.skeleton.config.ratios[self.level]
+        if trained:
+            h = self.spatial(layers, block, h)
         self.level, self.stride = self.level + 1, self.stride * ratio
-        if ratio == 1:
-            return h
-        if ratio != self.skeleton.config.ratios[step]:
-            return h[::ratio]  # (rows frames): time was padded to divide
-        return self.skeleton.down[str(self.level)](h, frames, self.clip.loop)
+        if not trained:
+            return self.spatial(layers, block, h[::ratio])  # (rows frames): time was padded to divide
+        return h if ratio == 1 else self.skeleton.down[str(self.level)](h, frames, self.clip.loop)
 
     def up(self, h: Tensor) -> Tensor:
         """Back to the next finer level. Time was padded to divide, so the skip connection has as many frames.
@@ -271,11 +275,10 @@ def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Ske
     h, skips = state.pad(x), []
 
     for i, layers in enumerate(net.input_blocks):  # type: ignore[arg-type]
-        h = state.spatial(layers, ("input", i), h)
         if find(layers, "Downsample") is not None:
-            h = state.down(h)
+            h = state.down(layers, ("input", i), h)
         else:
-            h = state.temporal(h, f"input_{i}")
+            h = state.temporal(state.spatial(layers, ("input", i), h), f"input_{i}")
         h = host.after(h, state.rows(h.device), ("input", i))
         skips.append(h)
 

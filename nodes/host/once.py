@@ -3,10 +3,14 @@
 Every place in every frame asks the text by itself. So the queries of all frames of a row can stand in one sequence, before one
 set of the text's keys and values: ComfyUI's `attn2_patch` is called before cross-attention and puts them so, `attn2_output_patch`
 is called after it and takes them apart again. Where someone else looks at cross-attention too, all stays as in core.
+
+Conditionings that begin with the same frames and differ in their text alone are one and the same until a layer reads it.
 """
 
+from collections.abc import Callable
 from typing import Any
 
+import torch
 from comfy.ldm.modules.attention import BasicTransformerBlock, CrossAttention
 from torch import Tensor, nn
 
@@ -18,7 +22,21 @@ def alike(told: Tensor | None, frames: int) -> Tensor | None:
     if told is None or told.shape[0] % frames:
         return None
     rows = told.unflatten(0, (-1, frames))  # b f ...
-    return rows[:, 0] if bool((rows == rows[:, :1]).all()) else None
+    return rows[:, 0].contiguous() if bool((rows == rows[:, :1]).all()) else None  # or layers take their weights along per row
+
+
+def one_for_all(run: Callable[[Tensor, Tensor], Tensor], h: Tensor, emb: Tensor, rows: int) -> Tensor:
+    """`run` on (b f) c h w and its embedding (b f) e, by layers that read no text: once, if all `rows` are the same."""
+    if rows > 1 and same(emb, rows) and same(h, rows):
+        frames = len(h) // rows
+        return run(h[:frames], emb[:frames]).repeat(rows, *[1] * (h.ndim - 1))
+    return run(h, emb)
+
+
+def same(told: Tensor, rows: int) -> bool:
+    """Whether all of b in (b f) ... are the same."""
+    first, others = told.unflatten(0, (rows, -1)).split([1, rows - 1])
+    return torch.equal(others, first.expand_as(others))
 
 
 def asked_once(net: nn.Module, options: dict[str, Any]) -> bool:

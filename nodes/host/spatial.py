@@ -12,9 +12,10 @@ from comfy.ldm.modules.diffusionmodules.util import timestep_embedding
 from torch import Tensor, nn
 
 from ...stunet_core.spacetime import Block
-from .once import alike, asked_once, asking_once
+from .once import alike, asked_once, asking_once, one_for_all
 
 FRAMES_AT_HAND = "ad_params"  # where patches with something for each frame look (IPAdapter's, since AnimateDiff-Evolved)
+LAYER_PATCH = "forward_timestep_embed_patch"  # patches that run layers themselves
 VIDEO_KEYS = ("time_context", "num_video_frames", "image_only_indicator")  # arguments of ComfyUI's own video layers
 
 
@@ -65,7 +66,16 @@ class ComfyHost:
         if transformers(layers):  # they count themselves up, and every chunk passes them anew
             self.options["transformer_index"] = self.transformers[block]
         shape = None if size is None else (*h.shape[:2], *size)
-        return forward_timestep_embed(layers, h, self.emb[rows], self.told(rows), self.options, shape, **self.extra)
+        emb, text = self.emb[rows], self.told(rows)
+
+        def run(some: Sequence[nn.Module], h: Tensor, emb: Tensor) -> Tensor:
+            return forward_timestep_embed(some, h, emb, text, self.options, shape, **self.extra)
+
+        if block[0] == "input" and self.transformers[block] == 0 and not self.patches.get(LAYER_PATCH):
+            early = unread(layers)
+            h = one_for_all(lambda h, emb: run(layers[:early], h, emb), h, emb, self.batch // self.frames)
+            layers = layers[early:]
+        return run(layers, h, emb)
 
     def told(self, rows: Tensor) -> Tensor | None:
         """The text for `rows`; taken once for all blocks of a level, where its frames are not in chunks."""
@@ -143,6 +153,11 @@ def first_transformers(net: nn.Module) -> dict[Block, int]:
         first[block] = count
         count += transformers(layers)
     return first
+
+
+def unread(layers: Sequence[nn.Module]) -> int:
+    """How many layers stand before the first that reads the text."""
+    return next((i for i, layer in enumerate(layers) if transformers([layer])), len(layers))
 
 
 def transformers(layers: Iterable[nn.Module]) -> int:

@@ -63,3 +63,29 @@ def test_alike(pack: Any) -> None:
     assert alike(rows, 2).tolist() == [1.0, 2.0]
     assert alike(rows, 4) is None
     assert alike(None, 2) is None
+    assert alike(torch.ones(4, 3, 5), 2).is_contiguous()  # or layers without a bias take their weights along once per row
+
+
+def test_what_comes_before_the_text_is_worked_out_once_for_conditionings_that_begin_alike(graph: Any) -> None:
+    """Two conditionings that differ in their text alone; a third clip is another in one value, and worked out by itself."""
+    model, generator = graph.apply(graph.mini()[0]), torch.Generator().manual_seed(4)
+    x, context, y = (torch.randn(2 * FRAMES, *shape, generator=generator) for shape in ((9, 8, 8), (32, 32), (32,)))
+    context, y = context[:2].repeat_interleave(FRAMES, dim=0), y[:1].expand(2 * FRAMES, -1)
+    x[FRAMES:] = x[:FRAMES]
+    other = x.clone()
+    other[-1, 0, 0, 0] += 1e-3
+    merged = importlib.import_module("comfy.patcher_extension").merge_nested_dicts
+
+    def run(x: torch.Tensor, rows: slice, conds: list[int]) -> tuple[torch.Tensor, int]:
+        options = merged({"wrappers": model.wrappers}, model.model_options["transformer_options"]) | {"cond_or_uncond": conds}
+        with FlopCounterMode(display=False) as counter:
+            out = model.model.diffusion_model(x[rows], torch.full((len(x[rows]),), 500.0), context=context[rows], y=y[rows],
+                                              transformer_options=options)
+        return out, counter.get_total_flops()
+
+    (both, once), (apart, twice) = run(x, slice(None), [0, 1]), run(other, slice(None), [0, 1])
+    one, two = run(x, slice(0, FRAMES), [0]), run(x, slice(FRAMES, None), [1])
+    assert torch.allclose(both, torch.cat([one[0], two[0]]), atol=1e-5)
+    assert (one[0] - two[0]).abs().max() > 1e-3
+    assert once < twice == one[1] + two[1]
+    assert torch.allclose(apart, torch.cat([one[0], run(other, slice(FRAMES, None), [1])[0]]), atol=1e-5)
