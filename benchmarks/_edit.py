@@ -7,7 +7,7 @@ from einops import rearrange
 from torch import Tensor
 
 from benchmarks._models import Models
-from stunet_core.follow import follow
+from stunet_core.follow import follow, follow_motion
 from stunet_core.keep import cells, padded
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
@@ -20,7 +20,7 @@ from training.sampling import DIFFERENCE, STEADY
 
 AT_ONCE = 16  # frames per call of the autoencoder
 STILL = 0.7  # standard deviations
-FOLLOW_UNTIL = 0.6  # of sampling
+FOLLOW_UNTIL = 0.55  # of sampling; from there on what changes over time alone
 
 
 @torch.no_grad()
@@ -31,8 +31,7 @@ def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: 
 
     As ComfyUI's euler with the `normal` scheduler and a noise mask: given latents are put back at every step. H and W are
     padded to multiples of 8. `denoise` below 1 starts from the task's own clip, noised. At each step it is averaged over `averaged`
-    frames, and drawn to what stood still by `still`; with `followed` cells, what is coarser is followed (the nodes' defaults, until
-    FOLLOW_UNTIL).
+    frames, and drawn to what stood still by `still`; with `followed` cells, what is coarser is followed (as the nodes do by default).
 
     Raises:
         ValueError: the models have no skeleton.
@@ -58,8 +57,8 @@ def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: 
         with_text, without = v.float().chunk(2)
         guess = bar.sqrt() * x - (1 - bar).sqrt() * (without + cfg * (with_text - without))
         guess = steady(guess, averaged, DIFFERENCE, loop=loop)
-        if followed and t >= (1 - FOLLOW_UNTIL) * TIMESTEPS:
-            guess = follow(guess, given, followed)
+        if followed:
+            guess = (follow if t >= (1 - FOLLOW_UNTIL) * TIMESTEPS else follow_motion)(guess, given, followed)
         if standing:
             guess = stand_still(guess, *standing, still)
         return torch.where(keep > 0, given, guess)

@@ -27,13 +27,19 @@ class STUNetFollow(io.ComfyNode):
                                tooltip="How far it is followed, 0 (exactly as without this node) to 1."),
                 io.Float.Input("start_percent", default=0.0, min=0.0, max=1.0, step=0.01, round=0.001,
                                tooltip="When in sampling it begins, 0 to 1."),
-                io.Float.Input("end_percent", default=0.6, min=0.0, max=1.0, step=0.01, round=0.001,
+                io.Float.Input("end_percent", default=0.55, min=0.0, max=1.0, step=0.01, round=0.001,
                                tooltip="When in sampling it ends, 0 to 1, counted from pure noise whatever the denoise is: later keeps "
                                        "more of the motion, and more of the old look."),
+                io.Float.Input("motion_end_percent", default=1.0, min=0.0, max=1.0, step=0.01, round=0.001, optional=True,
+                               tooltip="When in sampling it ends that motion is followed, 0 to 1: from end_percent until here only what "
+                                       "changes over time is taken from the clip, which leaves the look alone. 0: not after "
+                                       "end_percent."),
             ],
             outputs=[io.Model.Output(display_name="MODEL", tooltip="The model, for any sampler.")],
         )
 
     @classmethod
-    def execute(cls, model, latent, cells: int, strength: float, start_percent: float, end_percent: float) -> io.NodeOutput:
-        return io.NodeOutput(make_follow(model, latent["samples"], Settings(cells, strength, start_percent, end_percent)))
+    def execute(cls, model, latent, cells: int, strength: float, start_percent: float, end_percent: float,
+                motion_end_percent: float = 1.0) -> io.NodeOutput:
+        settings = Settings(cells, strength, start_percent, end_percent, motion_end_percent)
+        return io.NodeOutput(make_follow(model, latent["samples"], settings))

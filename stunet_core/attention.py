@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 LARGEST = 2**15  # batch x heads in one call: fused kernels on GPUs stop at 2^16
-SHORT = 256  # keys: up to so many of 16 bits, matmuls are a third faster on a CPU than the fused kernel, and their weights take little
+SHORT = 256  # keys: up to so many of 16 bits, matmuls are faster on a CPU than the fused kernel, and their weights take little
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 Noising a clip and denoising it under another prompt (SDEdit, 2108.01073) trades one for the other: little noise keeps the look, much
 loses the motion. Conditioning on the low frequencies of a reference (ILVR, 2108.02938), here of every frame, keeps where things are
-and lets look and texture change.
+and lets look and texture change. Colours are coarse too, so a new look must have the last steps for itself; what changes over time
+says little of the colours, and can be followed to the end.
 """
 
 import torch.nn.functional as F
@@ -30,3 +31,9 @@ def coarse(x: Tensor, cells: int) -> Tensor:
 def follow(clean: Tensor, source: Tensor, cells: int, strength: float = 1.0) -> Tensor:
     """Predicted clean latents f c h w with what is coarse in `source` (the same shape) instead of their own, as far as `strength` says."""
     return clean + strength * coarse(source - clean, cells)
+
+
+def follow_motion(clean: Tensor, source: Tensor, cells: int, strength: float = 1.0) -> Tensor:
+    """The same, but only of what changes over time: the mean over all frames of what is coarse stays `clean`'s own."""
+    missing = coarse(source - clean, cells)
+    return clean + strength * (missing - missing.mean(dim=0, keepdim=True))

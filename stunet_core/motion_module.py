@@ -175,7 +175,7 @@ class MotionBlock(TemporalBlock):
 
     def mix(self, h: Tensor, time: Time) -> Tensor:
         height, width = h.shape[-2:]
-        x = rearrange(h, "(b f) c h w -> (b h w) f c", f=time.frames)
+        x = rearrange(h, "(b f) c h w -> (b h w) f c", f=time.frames).contiguous()  # of one row it is a view: see `frames`
         seen = self.spans(time, x)
         for block in self.transformer_blocks:
             x = block(x, seen)

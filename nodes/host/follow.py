@@ -8,7 +8,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ...stunet_core.follow import check_cells, follow
+from ...stunet_core.follow import check_cells, follow, follow_motion
 from .when import check_part, check_time, during
 
 KEY = "stunet_follow"
@@ -16,18 +16,23 @@ KEY = "stunet_follow"
 
 @dataclass(frozen=True)
 class Settings:
-    """`cells`, `strength` (0 to 1): see `stunet_core.follow`. `start`, `end`: when in sampling, 0 to 1."""
+    """`cells`, `strength` (0 to 1): see `stunet_core.follow`. `start`, `end`: when in sampling, 0 to 1; from there to `motion_end`,
+    if that is later, only what changes over time is followed.
+    """
 
     cells: int
     strength: float
     start: float
     end: float
+    motion_end: float
 
     def __post_init__(self) -> None:
         check_cells(self.cells)
         if not 0 <= self.strength <= 1:
             raise ValueError(f"strength: {self.strength}; give 0 (nothing is followed) to 1")
         check_part(self.start, self.end)
+        if not 0 <= self.motion_end <= 1:
+            raise ValueError(f"motion_end_percent: {self.motion_end}; give 0 (not after end_percent) to 1 (to the end)")
 
 
 def make_follow(model: ModelPatcher, source: Tensor, settings: Settings) -> ModelPatcher:
@@ -62,10 +67,13 @@ class Follow:
         return executor(noise, *args, **kwargs)
 
     def __call__(self, args: dict[str, Any]) -> Tensor:
-        clean = args["denoised"]
-        if not during(args["model"].model_sampling, args["sigma"], self.settings.start, self.settings.end):
-            return clean
-        return follow(clean, self.source.to(clean), self.settings.cells, self.settings.strength)
+        clean, settings = args["denoised"], self.settings
+        when = args["model"].model_sampling, args["sigma"]
+        if during(*when, settings.start, settings.end):
+            return follow(clean, self.source.to(clean), settings.cells, settings.strength)
+        if during(*when, settings.end, settings.motion_end):
+            return follow_motion(clean, self.source.to(clean), settings.cells, settings.strength)
+        return clean
 
 
 def described(shape: Sequence[int]) -> str:

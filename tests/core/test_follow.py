@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stunet_core.follow import coarse, follow
+from stunet_core.follow import coarse, follow, follow_motion
 
 CLEAN, SOURCE = torch.randn(2, 6, 4, 8, 12, generator=torch.Generator().manual_seed(0))
 
@@ -35,6 +35,17 @@ def test_what_is_fine_stays() -> None:
 
 def test_a_shift_of_everything_is_followed() -> None:
     assert torch.allclose(follow(CLEAN, CLEAN + 2, 4), CLEAN + 2, atol=1e-6)
+
+
+def test_motion_is_what_is_left_without_the_mean_over_time() -> None:
+    """A look that all frames share says nothing; of a clip that moves, all but its mean over time is taken."""
+    look = torch.randn(1, *SOURCE.shape[1:], generator=torch.Generator().manual_seed(2))
+    assert torch.allclose(follow_motion(CLEAN, CLEAN + look, 1), CLEAN, atol=1e-6)
+    out = follow_motion(CLEAN, SOURCE, 1)
+    assert torch.allclose(out - out.mean(dim=0), SOURCE - SOURCE.mean(dim=0), atol=1e-6)
+    assert torch.allclose(out.mean(dim=0), CLEAN.mean(dim=0), atol=1e-6)
+    assert torch.equal(follow_motion(CLEAN, SOURCE, 2, 0.0), CLEAN)
+    assert torch.allclose(follow_motion(CLEAN, SOURCE, 1, 0.5), CLEAN.lerp(out, 0.5), atol=1e-6)
 
 
 def test_frames_do_not_mix() -> None:

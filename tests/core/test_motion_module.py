@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from stunet_core import strides
 from stunet_core.blocks import Time
@@ -313,6 +313,18 @@ def test_frames_that_a_stride_leaves_out_are_not_computed(net):
     out = walk.down(layers, block, h)
     assert seen == [(block, 2)]
     assert torch.allclose(out, layers[0](h)[::4], atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_no_layer_is_given_a_turned_view(rows):
+    """For which torch takes a layer's weights along once per row: of one conditioning, rearranging copies nothing."""
+    block, h = seeded(lambda: MotionBlock(32, MotionConfig(positions=4)), 1), torch.randn(rows * 6, 32, 4, 4)
+    given = []
+    for layer in block.modules():
+        if isinstance(layer, nn.Linear):
+            layer.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].is_contiguous()))
+    block.mix(block.frames(h, torch.zeros(0)), Time(6))
+    assert len(given) > 10 and all(given)
 
 
 def test_a_mask_of_ones_is_no_mask_and_zeros_are_strength_zero(net, motion):

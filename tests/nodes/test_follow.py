@@ -12,7 +12,7 @@ from tests.nodes import nets
 
 EMPTY = torch.zeros(8, 4, 8, 8)
 SOURCE = torch.randn(8, 4, 8, 8, generator=torch.Generator().manual_seed(1))
-ALWAYS = {"cells": 2, "strength": 1.0, "start_percent": 0.0, "end_percent": 1.0}
+ALWAYS = {"cells": 2, "strength": 1.0, "start_percent": 0.0, "end_percent": 1.0, "motion_end_percent": 0.0}
 
 
 def following(graph: Any, model: Any, source: torch.Tensor = SOURCE, **settings: float) -> Any:
@@ -57,6 +57,31 @@ def test_start_and_end_of_sampling(graph: Any, mini: tuple) -> None:
     assert torch.equal(never, graph.sample(model, clip, EMPTY, steps=4))
 
 
+def test_after_the_end_only_what_changes_over_time_is_followed(graph: Any, mini: tuple) -> None:
+    """The clip's motion comes through to the last step, its look (the mean over time) does not."""
+    model, clip = graph.apply(mini[0]), mini[1]
+    plain, motion = (graph.sample(m, clip, EMPTY, steps=4) for m in (
+        model, following(graph, model, end_percent=0.0, motion_end_percent=1.0, cells=1)))
+
+    def moving(samples: torch.Tensor) -> torch.Tensor:
+        return samples - samples.mean(dim=0)
+
+    assert torch.allclose(moving(motion), moving(SOURCE), atol=1e-4)
+    assert (motion - SOURCE).mean(dim=0).abs().mean() > 0.5 * (plain - SOURCE).mean(dim=0).abs().mean()
+    none, half = (graph.sample(following(graph, model, end_percent=0.5, motion_end_percent=end), clip, EMPTY, steps=4)
+                  for end in (0.5, 1.0))
+    assert torch.equal(none, graph.sample(following(graph, model, end_percent=0.5), clip, EMPTY, steps=4))
+    assert away(moving(half) + SOURCE.mean(dim=0)) < away(moving(none) + SOURCE.mean(dim=0))
+
+
+def test_a_workflow_made_before_motion_end_percent_still_runs(graph: Any, mini: tuple) -> None:
+    model = graph.apply(mini[0])
+    old = {name: value for name, value in ALWAYS.items() if name != "motion_end_percent"} | {"end_percent": 0.5}
+    given = graph.run("STUNetFollow", model=model, latent={"samples": SOURCE}, **old)[0]
+    named = following(graph, model, end_percent=0.5, motion_end_percent=1.0)
+    assert torch.equal(graph.sample(given, mini[1], EMPTY), graph.sample(named, mini[1], EMPTY))
+
+
 def test_a_clip_of_another_length_or_size_is_refused_before_sampling(graph: Any, mini: tuple) -> None:
     model = graph.apply(mini[0])
     message = r"latent of Follow Clip: \d frames of 8 x \d cells, the clip that is sampled has 8 frames of 8 x 8"
@@ -68,6 +93,7 @@ def test_a_clip_of_another_length_or_size_is_refused_before_sampling(graph: Any,
 @pytest.mark.parametrize(("settings", "message"), [
     ({"cells": 0}, "cells: 0; give at least 1"), ({"strength": 1.5}, "strength: 1.5; give 0"),
     ({"start_percent": 0.8, "end_percent": 0.2}, "start_percent, end_percent: 0.8 to 0.2 is no part"),
+    ({"motion_end_percent": 1.5}, "motion_end_percent: 1.5; give 0"),
     ({"source": torch.zeros(8, 16, 8, 8)}, r"latent: it is \(8, 16, 8, 8\); give frames x 4 x height"),
 ])
 def test_wrong_settings_are_refused(graph: Any, mini: tuple, settings: dict, message: str) -> None:
