@@ -26,7 +26,7 @@ FOLLOW_UNTIL = 0.55  # of sampling; from there on what changes over time alone
 @torch.no_grad()
 def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: float = 1.0, steps: int = 24,
          cfg: float = 2.5, seed: int = 0, averaged: float = STEADY, followed: int = 0,
-         still: float = STILL, negative: str = "") -> Tensor:
+         still: float = STILL) -> Tensor:
     """The task's clip with what is to be made made by the model, before compositing: [F, H, W, 3] in [0, 1].
 
     As ComfyUI's euler with the `normal` scheduler and a noise mask: given latents are put back at every step. H and W are
@@ -45,7 +45,7 @@ def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: 
     keep = cells(task.keep)[:, None].float()  # f 1 h w
     noise = torch.randn(given.shape, generator=torch.Generator().manual_seed(seed))
     standing = stood_still(given, keep > 0) if still else None
-    context, y = models.text(torch.cat([models.ids([text]), models.ids([negative])]))
+    context, y = models.text(torch.cat([models.ids([text]), models.ids([""])]))
 
     def clean(x: Tensor, t: Tensor) -> Tensor:
         """What the model takes `x` (f 4 h w) at timestep `t` for, with guidance and with the given latents in it."""
