@@ -11,11 +11,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from stunet_core import strides
 from stunet_core.blocks import Time
 from stunet_core.chunks import OUT_OF_MEMORY
-from stunet_core.layout import Layout, find, read_layout
-from stunet_core.mini.host import TorchHost, forward_clip
+from stunet_core.layout import Layout, read_layout
+from stunet_core.mini.host import forward_clip
 from stunet_core.mini.unet import UNet
 from stunet_core.motion_module import MotionBlock, MotionConfig, sinusoids, spans
 from stunet_core.skeleton import Skeleton
@@ -270,51 +269,6 @@ def test_windows_that_make_no_sense_are_named():
             windows(8, length, overlap)
 
 
-# --- time strides and masks ---
-
-
-def test_presets():
-    assert strides.ratios("lumiere", 3) == (2, 2, 2)
-    assert strides.ratios("gentle", 3) == (2, 1, 1)
-    assert strides.ratios("lumiere", 2) == (2, 2)
-    assert strides.ratios("none", 5) == (1,) * 5
-    with pytest.raises(ValueError, match="time_strides: 'fast' is none of lumiere, gentle, none"):
-        strides.ratios("fast", 3)
-
-
-def test_strides_that_were_not_trained_keep_a_still_clip_still(net):
-    """On a skeleton of ours they replace its trained resampling, on motion modules there is none."""
-    trained = tiny.skeleton()
-    x, t, context, y = inputs(1, 1)
-    still, image = x.repeat(8, 1, 1, 1), net(x, t, context, y)
-    for made in (trained, skeleton(CHANNELS, per_block=1)):
-        for ratios in ((4, 1), (1, 1)):
-            out = forward_clip(net, made, still, t, context, y, Clip(1, 8, ratios=ratios, strength=0.0))
-            assert (out - image).abs().max() < 1e-5
-    same, default = (forward_clip(net, trained, still, t, context, y, Clip(1, 8, ratios=r)) for r in ((2, 2), None))
-    assert torch.equal(same, default)
-
-
-def test_frames_that_a_stride_leaves_out_are_not_computed(net):
-    """Entering a coarser level, its block sees only the frames that go on; they come out as if all had been seen."""
-    seen = []
-
-    class Watched(TorchHost):
-        def spatial(self, layers, h, rows, block, size):
-            seen.append((block, len(h)))
-            return super().spatial(layers, h, rows, block, size)
-
-    x, t, context, y = inputs(1, 8)
-    emb = net.embed(t, y).repeat_interleave(8, dim=0)
-    walk = Walk(skeleton(CHANNELS, per_block=1), Clip(1, 8, ratios=(4, 1)), Watched(emb, context), torch.zeros(8, 0))
-    i, layers = next((i, layers) for i, layers in enumerate(net.input_blocks) if find(layers, "Downsample") is not None)
-    block = ("input", i)
-    h = net.input_blocks[0][0](x)
-    out = walk.down(layers, block, h)
-    assert seen == [(block, 2)]
-    assert torch.allclose(out, layers[0](h)[::4], atol=1e-6)
-
-
 @pytest.mark.parametrize("rows", [1, 2])
 def test_no_layer_is_given_a_turned_view(rows):
     """For which torch takes a layer's weights along once per row: of one conditioning, rearranging copies nothing."""
@@ -325,6 +279,9 @@ def test_no_layer_is_given_a_turned_view(rows):
             layer.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].is_contiguous()))
     block.mix(block.frames(h, torch.zeros(0)), Time(6))
     assert len(given) > 10 and all(given)
+
+
+# --- masks ---
 
 
 def test_a_mask_of_ones_is_no_mask_and_zeros_are_strength_zero(net, motion):
