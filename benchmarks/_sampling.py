@@ -41,15 +41,15 @@ def sample_images(models: Models, captions: list[str], cfg: float, steps: int, n
 
 @torch.no_grad()
 def sample_clips(models: Models, captions: list[str], frames: int, cfg: float, steps: int, seed: int = 0,
-                 averaged: float = STEADY) -> np.ndarray:
-    """-> n frames 128 128 3 uint8; `averaged` over so many frames while they are made"""
+                 averaged: float = STEADY, size: int = 16) -> np.ndarray:
+    """-> n frames h h 3 uint8, h 8 times `size`; `averaged` over so many frames while they are made"""
     if models.skeleton is None:
         raise ValueError("models: there is no skeleton to sample clips with; ask for --clips 0")
     clips = []
     for start, ids in parts(models, captions, CLIPS_AT_ONCE):
         with torch.autocast("cpu", torch.bfloat16):
             z = train_video.samples(models.net, models.skeleton, models.text, ids, models.ids([""]), frames,
-                                    seed=seed + start, cfg=cfg, steps=steps, averaged=averaged)
+                                    size=size, seed=seed + start, cfg=cfg, steps=steps, averaged=averaged)
             pictures = torch.cat([models.autoencoder.decode(part.float()).float() for part in z.split(16)])
         clips.append(to_uint8(pictures).reshape(len(ids), frames, *pictures.shape[2:], 3))
     return np.concatenate(clips)

@@ -16,7 +16,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from benchmarks import conditioned, controls, windows
+from benchmarks import _conditioned, _controls, _formats, _windows
 from benchmarks._models import Models, learned, load_runs, load_shipped
 from benchmarks._sampling import held_out, sample_clips, sample_images
 from training.data import first_objects
@@ -45,6 +45,7 @@ class Counts:
     clips: int = 40
     given: int = 5
     windows: int = 4
+    formats: int = 0  # half an hour for 24
 
 
 QUICK = Counts(images=48, pairs=16, controls=0, clips=5, given=1, windows=0)
@@ -65,8 +66,8 @@ def image_figures(models: Models, judges: Judges, objects: tuple[str, ...], coun
             figures |= {f"{group}_{name}": value for name, value in evaluate_images(frames, scenes, judges).items()}
             save_sheet(args.out.with_name(f"quality_{group}.png"), frames[:64], 8, [text[:26] for text in captions])
     if counts.controls:
-        figures |= controls.guidance(models, judges, objects, counts.controls, args.seed, args.steps)
-        figures |= controls.negative(models, judges, objects, counts.controls, args.seed, args.steps)
+        figures |= _controls.guidance(models, judges, objects, counts.controls, args.seed, args.steps)
+        figures |= _controls.negative(models, judges, objects, counts.controls, args.seed, args.steps)
     return figures
 
 
@@ -82,12 +83,14 @@ def clip_figures(models: Models, judges: Judges, objects: tuple[str, ...], count
         titles = [text[26 * k:26 * (k + 1)] for text in captions[:16] for k in range(8)]
         save_sheet(args.out.with_name("quality_clips.png"), shown.reshape(-1, *shown.shape[2:]), shown.shape[1], titles)
         again = min(4, len(clips))
-        figures["clip_diversity"] = controls.diversity(
+        figures["clip_diversity"] = _controls.diversity(
             judges, clips[:again], sample_clips(models, captions[:again], args.frames, args.cfg, args.steps, 1000, args.steady))
     if counts.given:
-        figures |= conditioned.measure(models, judges, objects, counts.given, args.seed + 2)
+        figures |= _conditioned.measure(models, judges, objects, counts.given, args.seed + 2)
     if counts.windows:
-        figures |= windows.measure(models, judges, objects, counts.windows, args.seed + 3)
+        figures |= _windows.measure(models, judges, objects, counts.windows, args.seed + 3)
+    if counts.formats:
+        figures |= _formats.measure(models, judges, objects, counts.formats, args.seed, args.cfg, args.steps)
     return figures
 
 
@@ -108,7 +111,7 @@ def main() -> None:
 
     given = {name: getattr(args, name) for name in asdict(Counts()) if getattr(args, name) is not None}
     counts = replace(QUICK if args.quick else Counts(), **given)
-    moving = bool(counts.clips or counts.given or counts.windows)
+    moving = bool(counts.clips or counts.given or counts.windows or counts.formats)
     judges = Judges.load()
     models = load_runs(args.runs, skeleton=moving) if args.runs else load_shipped(ROOT / "weights")
     objects = first_objects(args.objects or (len(judges.objects) if args.runs else learned(ROOT / "weights" / "mini.safetensors")))

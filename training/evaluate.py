@@ -17,7 +17,7 @@ import numpy as np
 from stunet_core import metrics
 
 from . import kinematics
-from .judges import Judges, Verdict
+from .judges import Judges
 from .kinematics import says_speed
 from .world import BACKGROUNDS, MOTIONS, STYLES, Scene, render
 
@@ -25,12 +25,12 @@ from .world import BACKGROUNDS, MOTIONS, STYLES, Scene, render
 def evaluate_images(frames: np.ndarray, scenes: Sequence[Scene], judges: Judges | None = None) -> dict[str, float]:
     """Shares of frames [n, h, w, 3] uint8 that show the named object, style and background.
 
-    `object` counts a scene with two things only if both are found; `object_single` and `object_pair` split it.
+    `object` counts a scene with two things only if both are found, each looked at alone; `object_single` and `object_pair` split it.
     ValueError when counts differ or a scene's object is one that the judges do not know.
     """
     judges = judges or Judges.load()
     check(len(frames), scenes, judges)
-    return shares(frame_marks(judges.look(frames), scenes, judges))
+    return shares(frame_marks(frames, scenes, judges))
 
 
 def evaluate_clips(
@@ -45,7 +45,7 @@ def evaluate_clips(
     judges = judges or Judges.load()
     check(len(clips), scenes, judges)
     middle = np.stack([clip[len(clip) // 2] for clip in clips])
-    marks = frame_marks(judges.look(middle), scenes, judges)
+    marks = frame_marks(middle, scenes, judges)
     motions = judges.motions(clips).argmax(axis=1)
     for scene, clip, motion in zip(scenes, clips, motions, strict=True):
         asked = {thing.motion for thing in scene.things}
@@ -53,8 +53,8 @@ def evaluate_clips(
             marks.setdefault("motion", []).append(float(MOTIONS[motion] in asked))
         count = len(scene.things)
         index = np.unique(np.linspace(0, len(clip) - 1, 16).round().astype(int))
-        looked = judges.look(np.concatenate([clip[[0, len(clip) - 1, len(clip) // 2]], clip[index]])).object
-        seen = [frozenset(best(row, count)) for row in looked]
+        shown = np.concatenate([clip[[0, len(clip) - 1, len(clip) // 2]], clip[index]])
+        seen = judges.found(shown, [count] * len(shown))
         marks.setdefault("object_held", []).append(float(seen[0] == seen[1]))
         marks.setdefault("steady", []).append(float(np.mean([one == seen[2] for one in seen[3:]])))
         marks.setdefault("identity", []).append(float(all(one == seen[2] for one in seen[3:])))
@@ -82,12 +82,14 @@ def speed_error(clips: Sequence[np.ndarray] | np.ndarray, scenes: Sequence[Scene
     return round(float(np.median(found)), 4) if found else None
 
 
-def frame_marks(verdict: Verdict, scenes: Sequence[Scene], judges: Judges) -> dict[str, list[float]]:
+def frame_marks(frames: np.ndarray, scenes: Sequence[Scene], judges: Judges) -> dict[str, list[float]]:
     """For each figure, 1 or 0 for every frame whose caption names that attribute."""
     marks: dict[str, list[float]] = {}
+    verdict = judges.look(frames)
+    objects = judges.found(frames, [len(scene.things) for scene in scenes])
     for n, scene in enumerate(scenes):
         asked = {judges.objects.index(thing.object) for thing in scene.things}
-        found = float(set(best(verdict.object[n], len(asked))) == asked)
+        found = float(objects[n] == asked)
         for figure in ("object", "object_single" if len(asked) == 1 else "object_pair"):
             marks.setdefault(figure, []).append(found)
         if "style" in scene.named and scene.things[0].style in STYLES:
@@ -97,11 +99,6 @@ def frame_marks(verdict: Verdict, scenes: Sequence[Scene], judges: Judges) -> di
             right = BACKGROUNDS[int(verdict.background[n].argmax())] == scene.background
             marks.setdefault("background", []).append(float(right))
     return marks
-
-
-def best(logits: np.ndarray, count: int) -> list[int]:
-    """The indices of the `count` largest logits."""
-    return [int(index) for index in np.argsort(-logits)[:count]]
 
 
 def shares(marks: dict[str, list[float]]) -> dict[str, float]:

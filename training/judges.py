@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .apart import each_alone
 from .kinematics import Track
 from .world import BACKGROUNDS, MOTIONS, OBJECT_NAMES, STYLES
 
@@ -47,7 +48,7 @@ def halve(inside: int, outside: int) -> nn.Sequential:
 class FrameJudge(nn.Module):
     """n 3 128 128 in [-1, 1] -> logits: object (n objects), style (n 4), background (n 17), mask (n 32 32).
 
-    A frame with two things has two objects with large logits. The mask is of all things together.
+    The mask is of all things together.
     """
 
     def __init__(self, objects: int, width: int = 32):
@@ -157,6 +158,19 @@ class Judges:
             parts.append(self.frame(part))
         out = {name: torch.cat([part[name] for part in parts]).float().numpy() for name in parts[0]}
         return Verdict(out["object"], out["style"], out["background"], 1 / (1 + np.exp(-out["mask"])))
+
+    def found(self, frames: np.ndarray, things: Sequence[int]) -> list[frozenset[int]]:
+        """The objects that each of the frames [n, h, w, 3] uint8 shows, by number; `things`, 1 or 2, says how many to look for
+        in it. Of two, each is looked at alone (`apart.py`).
+        """
+        whole = self.look(frames)
+        objects = [frozenset({int(logits.argmax())}) for logits in whole.object]
+        pairs = [n for n, count in enumerate(things) if count == 2]
+        if pairs:
+            alone = self.look(np.concatenate([each_alone(frames[n], whole.mask[n]) for n in pairs])).object.argmax(axis=1)
+            for n, both in zip(pairs, alone.reshape(-1, 2).tolist(), strict=True):
+                objects[n] = frozenset(both)
+        return objects
 
     @torch.no_grad()
     def motions(self, clips: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 import torch
 
+import run
 from benchmarks._edit import edit, pixels, walk_down
 from benchmarks._models import Models
+from benchmarks._sampling import sample_clips
 from benchmarks.tasks import overlap, said, singles, table
 from stunet_core.keep import cells
 from stunet_core.mini.autoencoder import Autoencoder
@@ -31,6 +35,18 @@ def task() -> Task:
     keep = torch.zeros(4, 28, 40, dtype=torch.bool)
     keep[:, :, :16] = True
     return Task(torch.rand(4, 28, 40, 3, generator=torch.Generator().manual_seed(0)), keep)
+
+
+def test_what_run_py_offers_to_bench_can_be_run():
+    names = run.benchmarks()
+    assert {"quality", "tasks", "style", "speed", "full_size"} <= set(names)
+    for name in names:
+        assert callable(importlib.import_module(f"benchmarks.{name}").main), f"benchmarks/{name}.py has no main()"
+
+
+def test_clips_of_other_lengths_and_sizes_are_judged(models):
+    clips = sample_clips(models, ["a rocket"], 6, 2.0, 2, size=5)
+    assert clips.shape == (1, 6, 40, 40, 3) and clips.dtype == np.uint8
 
 
 def test_clips_are_made_where_they_are_not_given(models, task):

@@ -7,7 +7,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from training.evaluate import best, evaluate_clips, evaluate_images, flicker, speed_error
+from training.apart import each_alone, middles
+from training.evaluate import evaluate_clips, evaluate_images, flicker, speed_error
 from training.judges import Judges, Verdict, new_judges, shrink_clip
 from training.kinematics import Track
 from training.world import BACKGROUNDS, MOTIONS, OBJECT_NAMES, STYLES, Scene, Thing, render
@@ -55,7 +56,9 @@ def test_a_pair_needs_both_of_its_things():
     left, right = scene("apple").things[0], scene("dog").things[0]
     pair = Scene((left, right), "red")
     wrong = replace(pair, things=(left, replace(right, object="fox")))
-    figures = evaluate_images(pictures([0, 0]), [pair, wrong], Oracle([pair]))
+    shown = pictures([0, 0])
+    shown[:, :, 8:] = 1  # the left half shows the apple, the right one the dog
+    figures = evaluate_images(shown, [pair, wrong], Oracle([scene("apple"), scene("dog")]))
     assert figures["object_pair"] == figures["object"] == 0.5
     assert "object_single" not in figures
 
@@ -92,8 +95,17 @@ def test_wrong_inputs_are_refused_by_name():
         shrink_clip(np.zeros((16, 16, 3), np.uint8))
 
 
-def test_best_is_in_order():
-    assert best(np.array([0.1, 3.0, 2.0]), 2) == [1, 2]
+def test_each_thing_of_a_pair_is_looked_at_alone():
+    frame = np.full((64, 64, 3), 200, np.uint8)
+    frame[24:40, 8:24], frame[30:46, 44:56] = (255, 0, 0), (0, 0, 255)
+    mask = (frame[::2, ::2] != 200).any(axis=2).astype(np.float32)
+    (left, right), alone = middles(mask), each_alone(frame, mask)
+    assert left == pytest.approx((16 / 64, 32 / 64)) and right == pytest.approx((50 / 64, 38 / 64))
+    red, blue = ((alone == colour).all(axis=3).sum(axis=(1, 2)) for colour in ((255, 0, 0), (0, 0, 255)))
+    assert red[0] > 1.5 * 256 and blue[1] > 1.5 * 192  # both larger than they were
+    assert red[1] == blue[0] == 0
+    assert middles(np.zeros((32, 32))) == ((0.25, 0.5), (0.75, 0.5))
+    assert middles(np.eye(32)[:1]) == ((1 / 64, 0.5), (1 / 64, 0.5))  # one place only: both are there
 
 
 def test_clips_of_any_length_are_shrunk_alike():

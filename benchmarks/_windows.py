@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks._conditioned import FRAMES, Asked, answer, ask, decode
 from benchmarks._models import Models
-from benchmarks.conditioned import FRAMES, Asked, answer, ask, decode
 from stunet_core.mini.host import forward_clip
 from stunet_core.spacetime import Clip
 from stunet_core.windows import windowed

@@ -30,7 +30,7 @@ def negative(models: Models, judges: Judges, objects: tuple[str, ...], count: in
     captions = [caption(replace(scene, named=frozenset({"object", "background"})), rng) for scene in scenes]
     figures: dict[str, float] = {}
     for name, words in (("line_share", ""), ("line_share_negative", "line style")):
-        seen = judges.look(sample_images(models, captions, 4.0, steps, words)).style.argmax(axis=1)
+        seen = judges.look(sample_images(models, captions, 2.5, steps, words)).style.argmax(axis=1)
         figures[name] = round(float((seen == STYLES.index("line")).mean()), 4)
     return figures
 
