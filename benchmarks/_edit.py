@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
@@ -21,17 +23,19 @@ from training.sampling import DIFFERENCE, STEADY
 AT_ONCE = 16  # frames per call of the autoencoder
 STILL = 0.7  # standard deviations
 FOLLOW_UNTIL = 0.55  # of sampling; from there on what changes over time alone
+PLACED_UNTIL = 0.4  # the same of a clip that is shown where things are
 
 
 @torch.no_grad()
 def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: float = 1.0, steps: int = 24,
          cfg: float = 2.5, seed: int = 0, averaged: float = STEADY, followed: int = 0,
-         still: float = STILL) -> Tensor:
+         still: float = STILL, places: np.ndarray | None = None) -> Tensor:
     """The task's clip with what is to be made made by the model, before compositing: [F, H, W, 3] in [0, 1].
 
     As ComfyUI's euler with the `normal` scheduler and a noise mask: given latents are put back at every step. H and W are
     padded to multiples of 8. `denoise` below 1 starts from the task's own clip, noised. At each step it is averaged over `averaged`
-    frames, and drawn to what stood still by `still`; with `followed` cells, what is coarser is followed (as the nodes do by default).
+    frames, and drawn to what stood still by `still`; with `followed` cells, what is coarser is followed (as the nodes do by
+    default). `places`: masks F H W, 1 where things are, which the model is shown (as Place Things does).
 
     Raises:
         ValueError: the models have no skeleton.
@@ -46,6 +50,10 @@ def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: 
     noise = torch.randn(given.shape, generator=torch.Generator().manual_seed(seed))
     standing = stood_still(given, keep > 0) if still else None
     context, y = models.text(torch.cat([models.ids([text]), models.ids([""])]))
+    covered = None if places is None else F.adaptive_avg_pool2d(torch.from_numpy(places).float()[:, None], given.shape[-2:])
+    told = denoise == 1 or covered is not None
+    until = FOLLOW_UNTIL if covered is None else PLACED_UNTIL
+    clip = Clip(2, frames, loop=loop, clock=told, places=covered)
 
     def clean(x: Tensor, t: Tensor) -> Tensor:
         """What the model takes `x` (f 4 h w) at timestep `t` for, with guidance and with the given latents in it."""
@@ -53,12 +61,12 @@ def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: 
         x = torch.where(keep > 0, add_noise(given, noise, bar), x)
         twice = model_input(x, given, keep).repeat(2, 1, 1, 1)
         with torch.autocast("cpu", torch.bfloat16):
-            v = forward_clip(models.net, skeleton, twice, t.expand(2), context, y, Clip(2, frames, loop=loop, clock=denoise == 1))
+            v = forward_clip(models.net, skeleton, twice, t.expand(2), context, y, clip)
         with_text, without = v.float().chunk(2)
         guess = bar.sqrt() * x - (1 - bar).sqrt() * (without + cfg * (with_text - without))
         guess = steady(guess, averaged, DIFFERENCE, loop=loop)
         if followed:
-            guess = (follow if t >= (1 - FOLLOW_UNTIL) * TIMESTEPS else follow_motion)(guess, given, followed)
+            guess = (follow if t >= (1 - until) * TIMESTEPS else follow_motion)(guess, given, followed)
         if standing:
             guess = stand_still(guess, *standing, still)
         return torch.where(keep > 0, given, guess)

@@ -17,6 +17,7 @@ from .host.shelf import Shelf
 from .load_mini import STUNetLoadMini
 from .masks import STUNetMaskPath, STUNetTrackMask
 from .motion_lora import STUNetMotionLora
+from .places import STUNetPlaces
 from .report import STUNetClipReport
 from .sampler import STUNetSampler
 from .steady import STUNetSteady
@@ -38,7 +39,7 @@ class STUNetExtension(ComfyExtension):
                 STUNetImageToVideo, STUNetKeyframes, STUNetAnimateRegion, STUNetInpaint, STUNetOutpaint, STUNetExtend,
                 STUNetComposite, STUNetTrackMask, STUNetMaskPath, STUNetClipReport,
                 STUNetStyleReference, STUNetFitStyle, STUNetBlendStyle,
-                STUNetMotionLora, STUNetSteady, STUNetFollow]
+                STUNetMotionLora, STUNetSteady, STUNetFollow, STUNetPlaces]
 
     def loader(self, node: type[io.ComfyNode]) -> Any:
         """`node` with this extension's shelf; a subclass, so that no state hangs on the module's own class."""

@@ -76,4 +76,8 @@ class Clock(nn.Module):
         guess = self.places(time, y).sigmoid()
         if size != (PLACES, PLACES):
             guess = F.interpolate(guess.float(), size=size, mode="bilinear", antialias=True).to(guess.dtype)  # bf16 has no kernel on a CPU
-        return GAIN * self.show(guess)
+        return self.showing(guess)
+
+    def showing(self, covered: Tensor) -> Tensor:
+        """How the mask channels show how much of each place things cover, 0 to 1: n 1 h w -> n SHOWN h w"""
+        return GAIN * self.show(covered.to(self.show.weight.dtype))

@@ -43,6 +43,7 @@ class Clip:
     where: Tensor | None = field(default=None, compare=False)
     clock: bool = True       # frames are told how far they are from the middle, if the weights know: see `tell_time`
     times: Tensor | None = field(default=None, compare=False)   # rows frames: when each is, in frames from the middle; None: evenly
+    places: Tensor | None = field(default=None, compare=False)  # f 1 h w (or one for all frames): how much of each cell things cover
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.frames < 1:
@@ -51,6 +52,8 @@ class Clip:
             raise ValueError(f"chunk={self.chunk}: give at least 1 frame, or None for all")
         if self.positions not in POSITIONS:
             raise ValueError(f"positions: {self.positions!r} is none of {', '.join(POSITIONS)}")
+        if self.places is not None and (self.places.ndim != 4 or self.places.shape[0] not in (1, self.frames) or self.places.shape[1] != 1):
+            raise ValueError(f"places: {tuple(self.places.shape)}; give {self.frames} x 1 x height x width, or 1 for all frames")
         if self.ratios is not None and any(r < 1 for r in self.ratios):
             raise ValueError(f"ratios {self.ratios}: each must be 1 or more")
 
@@ -229,13 +232,26 @@ def tell_time(emb: Tensor, x: Tensor, y: Tensor | None, skeleton: Skeleton, clip
 
 
 def show_places(x: Tensor, y: Tensor | None, skeleton: Skeleton, clip: Clip) -> Tensor:
-    """The model's input of 9 channels with the clock's guess where things are, in the frames that `tell_time` tells the time."""
+    """The model's input of 9 channels with the clock's guess where things are, in the frames that `tell_time` tells the time.
+
+    With `clip.places` these are shown instead, in a loop and in a clip that goes on from another too.
+    """
     times = hearing(x, skeleton, clip)
-    if times is None or x.shape[1] != GIVEN.stop:
+    if x.shape[1] != GIVEN.stop or skeleton.clock is None or (times is None and clip.places is None) or clip.frames == 1:
         return x
-    assert skeleton.clock is not None
-    shown = skeleton.clock.shown(times[0], y, (x.shape[2], x.shape[3])).to(x.dtype) * times[1][:, None, None, None]
+    if clip.places is None:
+        assert times is not None
+        shown = skeleton.clock.shown(times[0], y, (x.shape[2], x.shape[3]))
+    else:
+        shown = skeleton.clock.showing(clip.places.to(x.device).expand(clip.frames, -1, -1, -1)).repeat(clip.rows, 1, 1, 1)
+    shown = shown.to(x.dtype) * alone(x, clip)[:, None, None, None]
     return torch.cat([x[:, :GIVEN.start], x[:, GIVEN] + shown], dim=1)
+
+
+def alone(x: Tensor, clip: Clip) -> Tensor:
+    """Which frames of an input of 9 channels belong to a row that nothing is given of: bool (rows frames)"""
+    rows = (x[:, MASK] >= 0.5).unflatten(0, (clip.rows, clip.frames)).all(dim=(1, 2, 3, 4))
+    return rows.repeat_interleave(clip.frames)
 
 
 def hearing(x: Tensor, skeleton: Skeleton, clip: Clip) -> tuple[Tensor, Tensor] | None:
@@ -245,8 +261,7 @@ def hearing(x: Tensor, skeleton: Skeleton, clip: Clip) -> tuple[Tensor, Tensor] 
     times = clock((evenly(clip.rows, clip.frames, x.device) if clip.times is None else clip.times).flatten())
     if x.shape[1] != GIVEN.stop:
         return times, torch.ones_like(times[:, 0], dtype=torch.bool)
-    alone = (x[:, MASK] >= 0.5).unflatten(0, (clip.rows, clip.frames)).all(dim=(1, 2, 3, 4))
-    return times, alone.repeat_interleave(clip.frames)
+    return times, alone(x, clip)
 
 
 def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Skeleton, clip: Clip, host: Host,

@@ -36,10 +36,16 @@ BUSY = 1.55  # of each frame of a chunk, in a motion module at the finest level
 HELD = 0.18  # of each other frame: the skips
 
 
+def applied(model_options: dict[str, Any]) -> "SpaceTime | None":
+    """What makes clips of the model that is sampled with these options; None for an image model."""
+    chain = model_options.get("transformer_options", {}).get("wrappers", {}).get(WrappersMP.DIFFUSION_MODEL, {})
+    return next(iter(chain.get(KEY, ())), None)
+
+
 def is_loop(model_options: dict[str, Any]) -> bool:
     """Whether time is a circle for the clip model that is sampled with these options."""
-    chain = model_options.get("transformer_options", {}).get("wrappers", {}).get(WrappersMP.DIFFUSION_MODEL, {})
-    return any(wrapper.clip.loop for wrapper in chain.get(KEY, ()))
+    found = applied(model_options)
+    return found is not None and found.clip.loop
 
 
 class WholePatcher(ModelPatcher):

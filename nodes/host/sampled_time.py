@@ -1,4 +1,4 @@
-"""When the frames of a sampled clip are: what the clock hears (`stunet_core.clock`) is settled once for all steps."""
+"""What the clock hears and shows of a sampled clip (`stunet_core.clock`) is settled once for all steps."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from torch import Tensor
 from ...stunet_core.clock import drawn, evenly
 
 LATE = "stunet_late"  # in the transformer options: frames, or None where the clock says nothing
+PLACES = "stunet_places"  # in the transformer options: where things are instead of the clock's guess, f 1 h w (`places.py`)
 KNOWN = 900  # of 1000 time steps: sampling that begins below has a clip to go on from, which says itself when it is
 
 
@@ -21,8 +22,8 @@ def draw_time(executor: Any, guider: Any, sigmas: Tensor, extra_args: dict[str, 
 
 
 def told(options: dict[str, Any], rows: int, frames: int, device: torch.device) -> dict[str, Any]:
-    """The fields of a `Clip` that say when its frames are; a whole clip's times where nothing was drawn."""
-    late = options.get(LATE, 0.0)
-    if late is None:
+    """The fields of a `Clip` that say when its frames are (a whole clip's times where nothing was drawn), and where things are."""
+    late, places = options.get(LATE, 0.0), options.get(PLACES)
+    if late is None and places is None:
         return {"clock": False}
-    return {"times": evenly(rows, frames, device) + late}
+    return {"times": evenly(rows, frames, device) + (late or 0.0), "places": places}  # which were learned of frames that know their time

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -65,6 +66,27 @@ def test_the_places_are_shown_at_any_size_and_only_where_nothing_is_given() -> N
     assert half.shape == (4, GIVEN.stop - GIVEN.start, 8, 10) and half.dtype == torch.bfloat16
     x[1, MASK] = 0
     assert torch.equal(show_places(x, y, skeleton, Clip(1, 4)), x)
+
+
+def test_places_that_are_told_are_shown_instead_of_the_guess() -> None:
+    skeleton = ticking()
+    assert skeleton.clock is not None
+    x, _, _, y = inputs(4)
+    x, y = x.repeat(2, 1, 1, 1), y.expand(8, -1)
+    left, right = torch.zeros(2, 4, 1, 8, 8)
+    left[..., :4], right[..., 4:] = 1, 1
+    shown = [show_places(x, y, skeleton, Clip(2, 4, places=places)) for places in (left, right)]
+    assert torch.allclose(shown[0][:, GIVEN, :, :4], shown[1][:, GIVEN, :, 4:] - x[:, GIVEN, :, 4:] + x[:, GIVEN, :, :4], atol=1e-5)
+    assert torch.equal(shown[0][:, GIVEN, :, 4:], x[:, GIVEN, :, 4:]), "nothing is shown where no thing is"
+    assert (shown[0][:, GIVEN, :, :4] - x[:, GIVEN, :, :4]).abs().min() > 0, "in both rows and every frame"
+    for clip in (Clip(2, 4, places=left[:1], loop=True), Clip(2, 4, places=left[:1], clock=False)):  # which the clock says nothing of
+        assert torch.equal(show_places(x, y, skeleton, clip), shown[0])
+    x[1, MASK] = 0  # something is given of the first row
+    mixed = show_places(x, y, skeleton, Clip(2, 4, places=left))
+    assert torch.equal(mixed[:4], x[:4]) and torch.equal(mixed[4:], shown[0][4:])
+    assert torch.equal(show_places(x, y, tiny.skeleton(), Clip(2, 4, places=left)), x), "weights without a clock cannot see it"
+    with pytest.raises(ValueError, match="places"):
+        Clip(2, 4, places=torch.zeros(3, 1, 8, 8))
 
 
 def test_a_loop_has_no_middle_and_a_single_frame_no_time() -> None:
