@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from launch.client import Client, Run
+from stunet_core.mask_path import between, read_boxes
 from tests.host.conftest import WORKFLOWS, api_form
 from tests.host.video import decode
 from training.judges import Judges
@@ -83,6 +84,23 @@ def test_text_to_video_shows_what_its_prompt_says_and_moves_as_it_says(
     assert (seen.object.argmax(axis=1) == judges.objects.index("rocket")).mean() > 0.5
     assert (seen.style.argmax(axis=1) == STYLES.index("3d")).mean() > 0.5
     assert MOTIONS[int(judges.motions([frames])[0].argmax())] == "up"
+
+
+def test_a_thing_keeps_to_the_path_it_is_placed_on(finished: Callable[[str], Run], client: Client) -> None:
+    """The judges find the thing where the boxes of Mask Path are, in every frame, and no path else is like it."""
+    (inputs,) = [node["inputs"] for node in api_form("thing_on_a_path").values() if node["class_type"] == "STUNetMaskPath"]
+    times, boxes = [int(time) for time in inputs["times"].split(",")], read_boxes(inputs["boxes"])
+    path = between(times, boxes, 80, inputs["pace"])
+    (file,) = finished("thing_on_a_path").files()
+    judges = Judges.load()
+    frames = decode(client.download(file)).frames
+    found = judges.track(frames)
+    off, backwards = (np.linalg.norm(found - middle, axis=1) for middle in (each[:, :2] + each[:, 2:] / 2 for each in (path, path[::-1])))
+    assert off.mean() < 9 and off.max() < 24, "pixels; 6.1 on average when it was made"
+    assert backwards.mean() > 20
+    seen = judges.look(frames)
+    assert (seen.object.argmax(axis=1) == judges.objects.index("apple")).mean() > 0.5
+    assert (seen.background.argmax(axis=1) == BACKGROUNDS.index("blue")).mean() > 0.9
 
 
 def test_the_same_workflow_again_is_the_same_clip(finished: Callable[[str], Run], client: Client) -> None:
