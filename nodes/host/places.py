@@ -62,6 +62,8 @@ class Placed:
             raise ValueError("model of Place Things: its temporal layers have no clock, so they never learned to look at where things are; "
                              "use the bundled weights, or Follow Clip, which works with any")
         frames, height, width = shape[0], shape[-2], shape[-1]
+        if frames == 1:
+            raise ValueError("latent: has one frame, which the image model makes by itself and without a clock; Place Things needs a clip")
         if len(self.mask) not in (1, frames):
             raise ValueError(f"mask of Place Things: has {len(self.mask)} frames, the clip has {frames}: pass 1 or {frames}")
         if self.mask.shape[1:] != (height * CELL, width * CELL):

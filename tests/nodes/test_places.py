@@ -84,6 +84,11 @@ def test_masks_that_do_not_fit_the_clip_are_refused_before_sampling(graph: Any, 
         graph.sample(placed(graph, graph.apply(mini[0], WEIGHTS), mask.clamp(0, 1)), mini[1], EMPTY)
 
 
+def test_a_single_frame_is_refused(graph: Any, mini: tuple) -> None:
+    with pytest.raises(ValueError, match="latent: has one frame"):
+        graph.sample(placed(graph, graph.apply(mini[0], WEIGHTS), moving()[:1]), mini[1], EMPTY[:1])
+
+
 def test_models_that_cannot_see_it_are_refused(graph: Any, mini: tuple) -> None:
     with pytest.raises(ValueError, match="makes pictures, not clips"):
         graph.sample(placed(graph, mini[0]), mini[1], EMPTY)
