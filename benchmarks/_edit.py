@@ -24,6 +24,7 @@ AT_ONCE = 16  # frames per call of the autoencoder
 STILL = 0.7  # standard deviations
 FOLLOW_UNTIL = 0.55  # of sampling; from there on what changes over time alone
 PLACED_UNTIL = 0.4  # the same of a clip that is shown where things are
+LOUD = 2.0  # how loudly it is shown
 
 
 @torch.no_grad()
@@ -50,7 +51,7 @@ def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: 
     noise = torch.randn(given.shape, generator=torch.Generator().manual_seed(seed))
     standing = stood_still(given, keep > 0) if still else None
     context, y = models.text(torch.cat([models.ids([text]), models.ids([""])]))
-    covered = None if places is None else F.adaptive_avg_pool2d(torch.from_numpy(places).float()[:, None], given.shape[-2:])
+    covered = None if places is None else LOUD * F.adaptive_avg_pool2d(torch.from_numpy(places).float()[:, None], given.shape[-2:])
     told = denoise == 1 or covered is not None
     until = FOLLOW_UNTIL if covered is None else PLACED_UNTIL
     clip = Clip(2, frames, loop=loop, clock=told, places=covered)

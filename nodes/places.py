@@ -21,10 +21,13 @@ class STUNetPlaces(io.ComfyNode):
                 io.Model.Input("model", tooltip="A clip model: the output of Apply STUNet, or a model on its way there."),
                 io.Mask.Input("mask", tooltip="White = here is a thing, black = background (of the masks of editing, white is what is made "
                                               "anew). As large as the clip; one mask for all frames, or one per frame."),
+                io.Float.Input("strength", default=2.0, min=0.0, max=4.0, step=0.1, round=0.01,
+                               tooltip="How loudly it is said, 0 to 4: 1 is as loud as the weights' own guess, which they learned from; "
+                                       "2 keeps things closer to the mask. 0: no thing is said to be anywhere."),
             ],
             outputs=[io.Model.Output(display_name="MODEL", tooltip="The model, for any sampler.")],
         )
 
     @classmethod
-    def execute(cls, model, mask) -> io.NodeOutput:
-        return io.NodeOutput(place(model, mask))
+    def execute(cls, model, mask, strength: float) -> io.NodeOutput:
+        return io.NodeOutput(place(model, mask, strength))

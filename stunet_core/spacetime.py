@@ -43,7 +43,7 @@ class Clip:
     where: Tensor | None = field(default=None, compare=False)
     clock: bool = True       # frames are told how far they are from the middle, if the weights know: see `tell_time`
     times: Tensor | None = field(default=None, compare=False)   # rows frames: when each is, in frames from the middle; None: evenly
-    places: Tensor | None = field(default=None, compare=False)  # f 1 h w (or one for all frames): how much of each cell things cover
+    places: Tensor | None = field(default=None, compare=False)  # f 1 h w (or 1 1 h w): how much of each cell things cover, times how loud
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.frames < 1:

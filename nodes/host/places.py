@@ -14,10 +14,13 @@ from .sampled_time import PLACES as KEY
 from .when import check_time
 
 CELL = 8  # pixels along each side of a latent
+LOUDEST = 4
 
 
-def place(model: ModelPatcher, mask: Tensor) -> ModelPatcher:
+def place(model: ModelPatcher, mask: Tensor, strength: float) -> ModelPatcher:
     """A clone of `model` whose clips have things where `mask` (f h w, or one for all frames) is white, as far as the weights obey.
+
+    `strength`, 0 to 4: how loudly it is shown; 1 is as loud as the clock's own guess.
 
     Raises ValueError for a mask that is none, shows nothing or everything, and when the model's batch cannot be the frames of a clip.
     Whether it fits the clip and the weights, each sampling says before it begins.
@@ -31,17 +34,19 @@ def place(model: ModelPatcher, mask: Tensor) -> ModelPatcher:
         raise ValueError("mask: is all black, so there is no thing anywhere; white = here is a thing")
     if (mask >= 0.5).all():
         raise ValueError("mask: is all white, so things are everywhere; white = here is a thing, black = background. Is it inverted?")
+    if not 0 <= strength <= LOUDEST:
+        raise ValueError(f"strength: {strength}; give 0 (no thing is said to be anywhere) to {LOUDEST}")
     out = model.clone()
     out.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, KEY)  # of two, the last one counts
-    out.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, KEY, Placed(mask))
+    out.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, KEY, Placed(mask, strength))
     return out
 
 
 class Placed:
     """What ComfyUI calls before sampling: how much of each cell the mask covers, into the options of this sampling."""
 
-    def __init__(self, mask: Tensor):
-        self.mask = mask
+    def __init__(self, mask: Tensor, strength: float):
+        self.mask, self.strength = mask, strength
 
     def __call__(self, executor: Any, noise: Tensor, latent: Tensor, sampler: Any, sigmas: Tensor, denoise_mask: Tensor | None = None,
                  *args: Any, **kwargs: Any) -> Any:
@@ -55,7 +60,10 @@ class Placed:
         return executor(noise, latent, sampler, sigmas, denoise_mask, *args, **kwargs)
 
     def fitted(self, shape: Sequence[int], clip_model: SpaceTime | None) -> Tensor:
-        """How much of each cell is covered, f 1 h w, for latents of `shape`. Raises ValueError when mask, clip and weights do not fit."""
+        """How much of each cell is covered, f 1 h w, times the strength, for latents of `shape`.
+
+        Raises ValueError when mask, clip and weights do not fit.
+        """
         if clip_model is None:
             raise ValueError("model of Place Things: it makes pictures, not clips; put Apply STUNet before or after this node")
         if clip_model.skeleton.clock is None:
@@ -69,4 +77,4 @@ class Placed:
         if self.mask.shape[1:] != (height * CELL, width * CELL):
             raise ValueError(f"mask of Place Things: is {self.mask.shape[2]} x {self.mask.shape[1]} pixels, the clip {width * CELL} x "
                              f"{height * CELL}; make it as large as the clip")
-        return F.adaptive_avg_pool2d(self.mask[:, None].float(), (height, width))
+        return self.strength * F.adaptive_avg_pool2d(self.mask[:, None].float(), (height, width))

@@ -23,8 +23,8 @@ def moving() -> torch.Tensor:
     return mask
 
 
-def placed(graph: Any, model: Any, mask: torch.Tensor | None = None) -> Any:
-    return graph.run("STUNetPlaces", model=model, mask=moving() if mask is None else mask)[0]
+def placed(graph: Any, model: Any, mask: torch.Tensor | None = None, strength: float = 1.0) -> Any:
+    return graph.run("STUNetPlaces", model=model, mask=moving() if mask is None else mask, strength=strength)[0]
 
 
 @pytest.fixture
@@ -47,6 +47,18 @@ def test_before_or_after_apply_and_in_every_sampler_it_is_the_same(graph: Any, m
     model, clip, _ = mini
     after = graph.sample(placed(graph, graph.apply(model, WEIGHTS)), clip, EMPTY)
     assert torch.equal(graph.sample(graph.apply(placed(graph, model), WEIGHTS), clip, EMPTY, node=node), after)
+
+
+def test_strength_says_how_loudly(graph: Any, mini: tuple) -> None:
+    """0 shows the model what a mask shows it where no thing is; half of a white mask is a grey one."""
+    model, clip = graph.apply(mini[0], WEIGHTS), mini[1]
+    loud, half, grey, none, other = (graph.sample(placed(graph, model, mask, strength), clip, EMPTY) for mask, strength in (
+        (moving(), 2.0), (moving(), 0.5), (0.5 * moving(), 1.0), (moving(), 0.0), (moving().flip(0), 0.0)))
+    assert torch.equal(half, grey) and torch.equal(none, other)
+    assert not torch.allclose(loud, half, atol=1e-3) and not torch.allclose(half, none, atol=1e-3)
+    for strength in (-0.1, 4.5, float("nan")):
+        with pytest.raises(ValueError, match=r"strength: .*give 0"):
+            placed(graph, model, strength=strength)
 
 
 def test_the_last_of_two_counts_and_one_mask_is_for_all_frames(graph: Any, mini: tuple) -> None:
