@@ -7,7 +7,7 @@
 Scenes are drawn from the held-out tenth of the world; the model samples their captions through plain torch, 24 steps
 with guidance; the judges score only what each caption names. Prints a table and writes it to
 output/bench/quality.json. `--images 512 --pairs 128 --clips 256 --given 64 --windows 64` are the counts that the figures are
-meant for: hours on a CPU.
+meant for: hours on a CPU. `--formats 6` also makes clips of other lengths and sizes.
 """
 
 import argparse
@@ -45,7 +45,7 @@ class Counts:
     clips: int = 40
     given: int = 5
     windows: int = 4
-    formats: int = 0  # half an hour for 24
+    formats: int = 0  # 6 take five to ten minutes
 
 
 QUICK = Counts(images=48, pairs=16, controls=0, clips=5, given=1, windows=0)
