@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
@@ -13,6 +12,7 @@ from stunet_core.follow import follow, follow_motion
 from stunet_core.keep import cells, padded
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
+from stunet_core.places import covered
 from stunet_core.spacetime import Clip
 from stunet_core.steady import steady
 from stunet_core.still import stand_still, stood_still
@@ -51,10 +51,10 @@ def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: 
     noise = torch.randn(given.shape, generator=torch.Generator().manual_seed(seed))
     standing = stood_still(given, keep > 0) if still else None
     context, y = models.text(torch.cat([models.ids([text]), models.ids([""])]))
-    covered = None if places is None else LOUD * F.adaptive_avg_pool2d(torch.from_numpy(places).float()[:, None], given.shape[-2:])
-    told = denoise == 1 or covered is not None
-    until = FOLLOW_UNTIL if covered is None else PLACED_UNTIL
-    clip = Clip(2, frames, loop=loop, clock=told, places=covered)
+    shown = None if places is None else covered(torch.from_numpy(places), given.shape[2], given.shape[3], LOUD)
+    told = denoise == 1 or shown is not None
+    until = FOLLOW_UNTIL if shown is None else PLACED_UNTIL
+    clip = Clip(2, frames, loop=loop, clock=told, places=shown)
 
     def clean(x: Tensor, t: Tensor) -> Tensor:
         """What the model takes `x` (f 4 h w) at timestep `t` for, with guidance and with the given latents in it."""

@@ -1,13 +1,11 @@
 """Clips of other lengths and sizes than those the weights were trained with: what the judges find in them."""
 
-import numpy as np
-
 from benchmarks._models import Models
 from benchmarks._sampling import held_out, sample_clips
+from stunet_core.keep import CELL
 from training.evaluate import evaluate_clips
 from training.judges import Judges
 
-CELL = 8  # pixels of a latent
 FORMATS = ((16, 128), (40, 128), (80, 128), (120, 128), (80, 96), (80, 192))  # frames, pixels along each side
 WHOLE = 80  # frames from which a clip is as long as the motions that the judges know
 SHOWN = ("object", "style", "background", "object_held")
@@ -18,7 +16,7 @@ def measure(models: Models, judges: Judges, objects: tuple[str, ...], count: int
     scenes, captions = held_out(count, objects, seed + 20, two=0.0)
     figures: dict[str, float] = {}
     for frames, side in FORMATS:
-        clips: np.ndarray = sample_clips(models, captions, frames, cfg, steps, size=side // CELL)
+        clips = sample_clips(models, captions, frames, cfg, steps, size=side // CELL)
         seen = evaluate_clips(clips, scenes, judges)
         wanted = SHOWN + (("motion",) if frames >= WHOLE else ())
         figures |= {f"{frames}x{side}_{name}": seen[name] for name in wanted if name in seen}

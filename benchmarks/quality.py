@@ -16,6 +16,8 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks import _conditioned, _controls, _formats, _windows
 from benchmarks._models import Models, learned, load_runs, load_shipped
 from benchmarks._sampling import held_out, sample_clips, sample_images
@@ -24,6 +26,7 @@ from training.evaluate import evaluate_clips, evaluate_images, flicker, speed_er
 from training.judges import Judges
 from training.sampling import STEADY
 from training.sheets import save_sheet
+from training.world import render
 
 ROOT = Path(__file__).resolve().parent.parent
 WANTED = {  # figures the project asks of the shipped weights
@@ -64,6 +67,9 @@ def image_figures(models: Models, judges: Judges, objects: tuple[str, ...], coun
             scenes, captions = held_out(count, objects, args.seed, two)
             frames = sample_images(models, captions, args.cfg, args.steps)
             figures |= {f"{group}_{name}": value for name, value in evaluate_images(frames, scenes, judges).items()}
+            if group == "pairs":  # what the judges find of them where both are there
+                rendered = np.concatenate([render(scene, frames=args.frames, only=[args.frames // 2]).frames for scene in scenes])
+                figures["pairs_rendered"] = evaluate_images(rendered, scenes, judges)["object_pair"]
             save_sheet(args.out.with_name(f"quality_{group}.png"), frames[:64], 8, [text[:26] for text in captions])
     if counts.controls:
         figures |= _controls.guidance(models, judges, objects, counts.controls, args.seed, args.steps)

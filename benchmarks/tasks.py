@@ -207,7 +207,7 @@ def restyle_figures(models: Models, judges: Judges, count: int, objects: tuple[s
 
 def path_figures(models: Models, judges: Judges, count: int, objects: tuple[str, ...], how: Settings) -> dict[str, float]:
     """Things made of words that say no motion, placed on random paths: share of clips with the right object on the middle frame, and how
-    far its middle is from the path's, mean over frames and clips, in pixels of the clip; beside it, from another clip's path (chance).
+    far its middle is from the path's, mean over the frames that show it and clips, in pixels; beside it, from another clip's path (chance).
     """
     rng = np.random.default_rng([how.seed, 81])
     scenes = [replace(scene, named=frozenset({"object", "style", "background"})) for scene in singles(count, objects, how.seed + 5)]

@@ -5,6 +5,7 @@ Each block is split where the walk needs it: `frames` works on every frame by it
 zero at the start, so that the inflated net begins as the text-to-image model.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -26,7 +27,7 @@ class Time:
     positions: str = "window"    # what a block does whose position table is shorter than `frames`: see motion_module
 
 
-class TemporalBlock(nn.Module):
+class TemporalBlock(nn.Module, ABC):
     """One position's temporal block. The walk runs `whole`, `frames`, `mix` in turn and adds what comes out to `h`."""
 
     joint = False            # whether `mix` must see the whole picture at once
@@ -36,13 +37,13 @@ class TemporalBlock(nn.Module):
         """What needs the whole clip at once: (b f) c h w -> (b f) c h w"""
         return h
 
+    @abstractmethod
     def frames(self, h: Tensor, cond: Tensor) -> Tensor:
         """What treats each frame alone, on any of them: n c h w, n e -> n c h w"""
-        raise NotImplementedError
 
+    @abstractmethod
     def mix(self, h: Tensor, time: Time) -> Tensor:
         """What mixes frames, on any rows of the picture unless `joint`: (b f) c h w -> the residual (b f) c h w"""
-        raise NotImplementedError
 
 
 def pad_time(h: Tensor, amount: int, loop: bool) -> Tensor:

@@ -79,5 +79,5 @@ class Clock(nn.Module):
         return self.showing(guess)
 
     def showing(self, covered: Tensor) -> Tensor:
-        """How the mask channels show how much of each place things cover, 0 to 1: n 1 h w -> n SHOWN h w"""
+        """How the mask channels show how much of each place things cover, 0 to 1, or more to be louder: n 1 h w -> n SHOWN h w"""
         return GAIN * self.show(covered.to(self.show.weight.dtype))

@@ -14,6 +14,19 @@ def read_mask(name: str, mask: Tensor, frames: int, height: int, width: int) -> 
     mask: [1 or F, H, W], 1 (white) = to be generated. Raises ValueError when it has another number or size, is no
     number somewhere, or when it is black or white everywhere.
     """
+    mask = fitting(name, mask, frames, height, width)
+    keep = mask < 0.5
+    if keep.all():
+        raise ValueError(f"{name}: is black everywhere, so there is nothing to generate. White is what is generated; "
+                         "if black was meant to be, put InvertMask before it")
+    if not keep.any():
+        raise ValueError(f"{name}: is white everywhere, so nothing of the clip is kept. White is what is generated; "
+                         "paint only that, or use Empty Clip or Image to Video to make all of it")
+    return keep.expand(frames, -1, -1)
+
+
+def fitting(name: str, mask: Tensor, frames: int, height: int, width: int) -> Tensor:
+    """A user's mask as [1 or F, H, W]. Raises ValueError when it has another number or size, or is no number somewhere."""
     mask = mask[None] if mask.ndim == 2 else mask
     if mask.ndim != 3:
         raise ValueError(f"{name}: is {tuple(mask.shape)}; a mask is frames x height x width")
@@ -24,14 +37,7 @@ def read_mask(name: str, mask: Tensor, frames: int, height: int, width: int) -> 
                          "the clip's own frame, or resize it first")
     if not torch.isfinite(mask).all():
         raise ValueError(f"{name}: has pixels that are no numbers (NaN or infinite); look at the node that made it")
-    keep = mask < 0.5
-    if keep.all():
-        raise ValueError(f"{name}: is black everywhere, so there is nothing to generate. White is what is generated; "
-                         "if black was meant to be, put InvertMask before it")
-    if not keep.any():
-        raise ValueError(f"{name}: is white everywhere, so nothing of the clip is kept. White is what is generated; "
-                         "paint only that, or use Empty Clip or Image to Video to make all of it")
-    return keep.expand(frames, -1, -1)
+    return mask
 
 
 def doubt(name: str, keep: Tensor) -> str | None:

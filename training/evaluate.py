@@ -54,7 +54,7 @@ def evaluate_clips(
         count = len(scene.things)
         index = np.unique(np.linspace(0, len(clip) - 1, 16).round().astype(int))
         shown = np.concatenate([clip[[0, len(clip) - 1, len(clip) // 2]], clip[index]])
-        seen = judges.found(shown, [count] * len(shown))
+        seen = judges.found(shown, judges.look(shown), [count] * len(shown))
         marks.setdefault("object_held", []).append(float(seen[0] == seen[1]))
         marks.setdefault("steady", []).append(float(np.mean([one == seen[2] for one in seen[3:]])))
         marks.setdefault("identity", []).append(float(all(one == seen[2] for one in seen[3:])))
@@ -86,7 +86,7 @@ def frame_marks(frames: np.ndarray, scenes: Sequence[Scene], judges: Judges) -> 
     """For each figure, 1 or 0 for every frame whose caption names that attribute."""
     marks: dict[str, list[float]] = {}
     verdict = judges.look(frames)
-    objects = judges.found(frames, [len(scene.things) for scene in scenes])
+    objects = judges.found(frames, verdict, [len(scene.things) for scene in scenes])
     for n, scene in enumerate(scenes):
         asked = {judges.objects.index(thing.object) for thing in scene.things}
         found = float(objects[n] == asked)

@@ -159,11 +159,10 @@ class Judges:
         out = {name: torch.cat([part[name] for part in parts]).float().numpy() for name in parts[0]}
         return Verdict(out["object"], out["style"], out["background"], 1 / (1 + np.exp(-out["mask"])))
 
-    def found(self, frames: np.ndarray, things: Sequence[int]) -> list[frozenset[int]]:
-        """The objects that each of the frames [n, h, w, 3] uint8 shows, by number; `things`, 1 or 2, says how many to look for
-        in it. Of two, each is looked at alone (`apart.py`).
+    def found(self, frames: np.ndarray, whole: Verdict, things: Sequence[int]) -> list[frozenset[int]]:
+        """The objects that each of the frames [n, h, w, 3] uint8 shows, by number; `whole`: what `look` says of them; `things`, 1 or
+        2, says how many to look for in it. Of two, each is looked at alone (`apart.py`).
         """
-        whole = self.look(frames)
         objects = [frozenset({int(logits.argmax())}) for logits in whole.object]
         pairs = [n for n, count in enumerate(things) if count == 2]
         if pairs:

@@ -3,18 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-import torch.nn.functional as F
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
+from ...stunet_core.keep import CELL, fitting
+from ...stunet_core.places import check_places, check_strength, covered
 from .apply import SpaceTime, applied
 from .sampled_time import PLACES as KEY
 from .when import check_time
-
-CELL = 8  # pixels along each side of a latent
-LOUDEST = 4
 
 
 def place(model: ModelPatcher, mask: Tensor, strength: float) -> ModelPatcher:
@@ -22,20 +19,12 @@ def place(model: ModelPatcher, mask: Tensor, strength: float) -> ModelPatcher:
 
     `strength`, 0 to 4: how loudly it is shown; 1 is as loud as the clock's own guess.
 
-    Raises ValueError for a mask that is none, shows nothing or everything, and when the model's batch cannot be the frames of a clip.
-    Whether it fits the clip and the weights, each sampling says before it begins.
+    Raises ValueError for a mask that is none, is black or white everywhere, for another strength, and when the model's batch cannot be
+    the frames of a clip. Whether it fits the clip and the weights, each sampling says before it begins.
     """
     check_time(model)
-    if mask.ndim != 3 or not len(mask):
-        raise ValueError(f"mask: has shape {tuple(mask.shape)}; give one mask, or one per frame, each height x width")
-    if not torch.isfinite(mask).all() or mask.min() < 0 or mask.max() > 1:
-        raise ValueError(f"mask: its values run from {float(mask.min()):g} to {float(mask.max()):g}; give 0 (background) to 1 (a thing)")
-    if not (mask >= 0.5).any():
-        raise ValueError("mask: is all black, so there is no thing anywhere; white = here is a thing")
-    if (mask >= 0.5).all():
-        raise ValueError("mask: is all white, so things are everywhere; white = here is a thing, black = background. Is it inverted?")
-    if not 0 <= strength <= LOUDEST:
-        raise ValueError(f"strength: {strength}; give 0 (no thing is said to be anywhere) to {LOUDEST}")
+    check_places("mask", mask)
+    check_strength(strength)
     out = model.clone()
     out.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, KEY)  # of two, the last one counts
     out.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, KEY, Placed(mask, strength))
@@ -51,12 +40,12 @@ class Placed:
     def __call__(self, executor: Any, noise: Tensor, latent: Tensor, sampler: Any, sigmas: Tensor, denoise_mask: Tensor | None = None,
                  *args: Any, **kwargs: Any) -> Any:
         guider = executor.class_obj
-        covered = self.fitted(noise.shape, applied(guider.model_options))
+        shown = self.fitted(noise.shape, applied(guider.model_options))
         parts = [cond["concat_mask"] for group in guider.conds.values() for cond in group if cond.get("concat_mask") is not None]
         if any((mask < 0.5).any() for mask in (*parts, *([] if denoise_mask is None else [denoise_mask]))):
             raise ValueError("mask of Place Things: some of the clip is given (a picture, or what is around a hole), and says itself where "
                              "things are; use the node where nothing is given: with CLIP Text Encode's conditioning and no noise mask")
-        guider.model_options.setdefault("transformer_options", {})[KEY] = covered  # ComfyUI's copy for this sampling
+        guider.model_options.setdefault("transformer_options", {})[KEY] = shown  # ComfyUI's copy for this sampling
         return executor(noise, latent, sampler, sigmas, denoise_mask, *args, **kwargs)
 
     def fitted(self, shape: Sequence[int], clip_model: SpaceTime | None) -> Tensor:
@@ -72,9 +61,5 @@ class Placed:
         frames, height, width = shape[0], shape[-2], shape[-1]
         if frames == 1:
             raise ValueError("latent: has one frame, which the image model makes by itself and without a clock; Place Things needs a clip")
-        if len(self.mask) not in (1, frames):
-            raise ValueError(f"mask of Place Things: has {len(self.mask)} frames, the clip has {frames}: pass 1 or {frames}")
-        if self.mask.shape[1:] != (height * CELL, width * CELL):
-            raise ValueError(f"mask of Place Things: is {self.mask.shape[2]} x {self.mask.shape[1]} pixels, the clip {width * CELL} x "
-                             f"{height * CELL}; make it as large as the clip")
-        return self.strength * F.adaptive_avg_pool2d(self.mask[:, None].float(), (height, width))
+        mask = fitting("mask of Place Things", self.mask, frames, height * CELL, width * CELL)
+        return covered(mask, height, width, self.strength)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import torch
 
+from stunet_core.clock import evenly
+from stunet_core.spacetime import Clip
 from stunet_core.weights import save_skeleton
 from tests.core.test_clock import ticking
 from tests.nodes import nets
@@ -78,9 +80,17 @@ def test_it_acts_in_a_loop_and_on_a_clip_that_goes_on_from_another(graph: Any, m
         assert not torch.allclose(without, shown, atol=1e-3)
 
 
+def test_things_are_shown_to_frames_that_know_their_time(pack: Any) -> None:
+    """As they were learned: a clip that goes on from another hears nothing of the clock, unless it is shown places."""
+    told, places, late = pack.module("nodes.host.sampled_time").told, torch.ones(8, 1, 8, 8), {"stunet_late": None}
+    assert told(late, 2, 8, torch.device("cpu")) == {"clock": False}
+    clip = Clip(2, 8, **told(late | {"stunet_places": places}, 2, 8, torch.device("cpu")))
+    assert clip.clock and clip.times is not None and torch.equal(clip.times, evenly(2, 8)) and clip.places is places
+
+
 @pytest.mark.parametrize(("mask", "said"), [
-    (torch.zeros(8, 64, 64), "all black"), (torch.ones(1, 64, 64), "all white"), (torch.full((1, 64, 64), 2.0), "values run"),
-    (torch.zeros(64, 64), "has shape"), (torch.full((1, 64, 64), float("nan")), "values run"),
+    (torch.zeros(8, 64, 64), "black everywhere"), (torch.ones(1, 64, 64), "white everywhere"), (torch.full((1, 64, 64), 2.0), "values run"),
+    (torch.full((1, 64, 64), float("nan")), "values run"), (torch.zeros(0, 64, 64), "is empty"),
 ])
 def test_masks_that_place_nothing_are_refused(graph: Any, mini: tuple, mask: torch.Tensor, said: str) -> None:
     with pytest.raises(ValueError, match=f"mask.*({said})"):
@@ -88,8 +98,8 @@ def test_masks_that_place_nothing_are_refused(graph: Any, mini: tuple, mask: tor
 
 
 @pytest.mark.parametrize(("mask", "said"), [
-    (moving()[:5], "has 5 frames, the clip has 8: pass 1 or 8"),
-    (moving()[:, :, 16:48], "is 32 x 64 pixels, the clip 64 x 64"),
+    (moving()[:5], "has 5 frames, the clip 8; give 1 mask for all of them, or 8"),
+    (moving()[:, :, 16:48], "is 32x64 pixels, the clip 64x64"),
 ])
 def test_masks_that_do_not_fit_the_clip_are_refused_before_sampling(graph: Any, mini: tuple, mask: torch.Tensor, said: str) -> None:
     with pytest.raises(ValueError, match=said):
