@@ -28,6 +28,7 @@ from .shelf import Shelf
 from .spatial import ComfyHost, conditionings, embed
 
 KEY = "stunet"
+SPLIT = "multigpu"  # core's key for a model's clones on further GPUs
 CHUNK = 8  # frames of the finest level at once in layers that treat each frame alone, at most; more where they take little
 LITTLE = 2**28  # bytes that a chunk may take without being counted: small clips need fewer chunks, and ComfyUI keeps more free
 SPARE = 0.5  # of the free memory, what a chunk may take
@@ -63,14 +64,17 @@ def apply_skeleton(shelf: Shelf, model: ModelPatcher, path: Path, *, loop: bool 
     `time_strides` names one of `strides.PRESETS`, None: as the weights were trained. `positions` and `where` (f h w):
     see `Clip`. With `own_schedule` the model keeps its noise schedule where the weights were trained on another.
 
-    Raises ValueError when the model is no U-Net, the file is no skeleton, or the two do not belong together.
+    Raises ValueError when the model is no U-Net or on several GPUs, the file is no skeleton, or the two do not belong together.
     """
     net = unet(model)
+    if model.additional_models.get(SPLIT):
+        raise ValueError("model: its conditionings are split over several GPUs; a clip's temporal layers are on one. Remove the node "
+                         "MultiGPU CFG Split")
     layout, name = read_layout(net), architecture(model)
     ratios = None if time_strides is None else strides.ratios(time_strides, layout.levels - 1)
     clip = Clip(1, 1, loop=loop, strength=strength, ratios=ratios, positions=positions, where=where)
     dtype = model.get_model_object("manual_cast_dtype") or model.model_dtype()
-    patcher = shelf.take(path, f"skeleton {dtype}", lambda: make_patcher(load_skeleton(path), dtype, model))
+    patcher = shelf.take(path, f"skeleton {dtype} {model.load_device}", lambda: make_patcher(load_skeleton(path), dtype, model))
     try:
         patcher.model.config.check_fits(layout, name)
     except ValueError as error:

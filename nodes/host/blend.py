@@ -14,6 +14,7 @@ from comfy.patcher_extension import WrappersMP
 from comfy.weight_adapter import LoRAAdapter
 
 from ...stunet_core.keyframes import stairs
+from .streamed import unstreamed
 
 KEY = "stunet_blend"
 PREFIX = "diffusion_model."
@@ -45,7 +46,7 @@ def blend(model: ModelPatcher, styles: Sequence[Style], a: float, keyframes: tup
         if whole:
             raise ValueError(f"schedule: {', '.join(whole)} is another checkpoint, not model with a LoRA; only LoRAs can change "
                              "during sampling. Leave schedule empty, or use a LoRA of that style")
-        return scheduled(out, [(added(model, style.model), a * style.share) for style, _ in kinds], keyframes)
+        return scheduled(unstreamed(out, "a schedule"), [(added(model, style.model), a * style.share) for style, _ in kinds], keyframes)
     left = 1.0 - a * sum(style.share for style, what in kinds if what == CHECKPOINT)
     for style, what in kinds:
         if what == CHECKPOINT:

@@ -33,6 +33,7 @@ from ...stunet_core.attention import attend
 from ...stunet_core.lora import Lora, targets
 from .conditioned import check_vae
 from .mini import cpu_multiplies_bfloat16
+from .streamed import unstreamed
 
 FOLDER = "stunet"  # inside ComfyUI's own folder of LoRAs, so that LoraLoader lists what was fitted
 RECORD = "stunet_fit"  # metadata key
@@ -81,14 +82,15 @@ def fit_style(model: ModelPatcher, clip: Any, vae: Any, pixels: Tensor, caption:
     Raises ValueError naming the input that is wrong.
     """
     check(model, vae, caption, name)
+    kept = unstreamed(model, "a fit")
     latents = model.model.process_latent_in(vae.encode(pixels))
     conditioning = clip.encode_from_tokens_scheduled(clip.tokenize(caption))
-    mm.load_models_gpu([model], memory_required=model.memory_required([settings.batch * 4, *latents.shape[1:]]), force_full_load=True)
-    task = described(model, conditioning, latents)
+    mm.load_models_gpu([kept], memory_required=kept.memory_required([settings.batch * 4, *latents.shape[1:]]), force_full_load=True)
+    task = described(kept, conditioning, latents)
     own = folder()
-    file = f"{name}_{fingerprint(model, task, settings)}.safetensors"
+    file = f"{name}_{fingerprint(kept, task, settings)}.safetensors"
     if not (own / file).is_file():
-        lora, before, after = fitted(model, task, settings)
+        lora, before, after = fitted(kept, task, settings)
         log.info("STUNet: fitted %s to %d picture(s): loss %.4f -> %.4f", file, len(pixels), before, after)
         save(own / file, lora.file(), asdict(settings) | {"caption": caption, "loss_before": before, "loss_after": after})
     tensors = comfy.utils.load_torch_file(str(own / file), safe_load=True)

@@ -47,7 +47,8 @@ def test_it_names_only_registered_nodes_and_inputs(name: str, client: Client) ->
             named = {slot["name"] for slot in node.get("inputs", [])}
             assert named <= inputs_of(known[node["type"]]), node["type"]
             outputs = [slot["name"] for slot in node.get("outputs", [])]
-            assert outputs == known[node["type"]]["output_name"], node["type"]
+            now = known[node["type"]]["output_name"]
+            assert outputs == (now if node["type"].startswith("STUNet") else now[:len(outputs)]), node["type"]  # core may add some
 
 
 def inputs_of(node: dict[str, Any]) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib
 from typing import Any
@@ -86,7 +87,43 @@ def model(family: str, in_channels: int = 4) -> Any:
 
 def transformer(family: str) -> Any:
     """A MODEL that is no U-Net."""
-    return patcher(supported(family, NOT_U_NETS[family]).get_model({}, ""))
+    told = NOT_U_NETS[family]
+    if family == "Flux" and "txt_ids_dims" in importlib.import_module("comfy.ldm.flux.model").FluxParams.__annotations__:
+        told = told | {"txt_ids_dims": []}  # newer ComfyUIs ask for it
+    return patcher(supported(family, told).get_model({}, ""))
+
+
+@functools.cache
+def streamed_kind() -> Any:
+    """A MODEL's class as newer ComfyUIs have it on a GPU. `whole`: the weights, None where nobody knows how to load them again."""
+    plain = importlib.import_module("comfy.model_patcher").ModelPatcher
+
+    class Streamed(plain):  # type: ignore[misc, valid-type]
+        whole: Any = None
+
+        def is_dynamic(self) -> bool:
+            return True
+
+        def clone(self, disable_dynamic: bool = False, **kwargs: Any) -> Any:
+            out = super().clone(**kwargs)
+            out.whole = self.whole
+            if disable_dynamic:
+                if out.whole is None:
+                    raise RuntimeError("Cannot create non-dynamic delegate: cached_patcher_init is not initialized.")
+                out.__class__, out.model = plain, out.whole
+            return out
+
+    return Streamed
+
+
+def streamed(model: Any, known: bool = True) -> Any:
+    """`model` with weights that are not there (NaN); a clone without streaming has them, if it is `known` how to load it."""
+    empty = copy.deepcopy(model.model)
+    for parameter in empty.parameters():
+        parameter.fill_(torch.nan)
+    out = streamed_kind()(empty, load_device=model.load_device, offload_device=model.offload_device)
+    out.model_options, out.whole = model.model_options, model.model if known else None
+    return out
 
 
 def prompt(seed: int) -> list:

@@ -126,6 +126,7 @@ def test_a_loop_has_no_first_frame(graph: Any) -> None:
 
 def test_one_file_is_one_set_of_weights_and_comfyui_frees_it(graph: Any) -> None:
     mm = importlib.import_module("comfy.model_management")
+    gc.collect()  # what other tests left in cycles
     mini, clip, _ = graph.mini()
     model, other = graph.apply(mini), graph.apply(mini, loop=True, strength=0.5)
     (patcher,) = model.get_additional_models_with_key("stunet")
@@ -276,6 +277,14 @@ def test_a_model_that_is_no_u_net_is_named(graph: Any) -> None:
     model.add_object_patch("diffusion_model", torch.nn.Linear(2, 2))
     with pytest.raises(ValueError, match=r"model: found MiniModel \(Linear\), which is no U-Net"):
         graph.apply(model)
+
+
+def test_a_model_on_several_gpus_is_refused(graph: Any) -> None:
+    model = graph.mini()[0]
+    split = model.clone()
+    split.set_additional_models("multigpu", [model.clone()])
+    with pytest.raises(ValueError, match="model: its conditionings are split over several GPUs"):
+        graph.apply(split)
 
 
 def test_weights_of_another_model_are_refused_with_both_names(graph: Any) -> None:

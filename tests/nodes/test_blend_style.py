@@ -115,6 +115,19 @@ def test_a_schedule_follows_sampling(graph: Any) -> None:
     assert torch.equal(sampled(model), none)
 
 
+def test_a_schedule_of_a_streamed_model_follows_sampling_too(graph: Any) -> None:
+    """ComfyUI has no hooks for models whose weights it streams."""
+    model, clip, _ = graph.mini()
+    stream = nets.streamed(model)
+    want = graph.sample(blend(graph, model, styled(model), 1.0, "0: 0, 0.5: 0.5"), clip, CLIP)
+    out = blend(graph, stream, styled(stream), 1.0, "0: 0, 0.5: 0.5")
+    assert torch.allclose(graph.sample(out, clip, CLIP), want, atol=1e-4)
+    assert blend(graph, stream, styled(stream), 0.5).is_dynamic(), "without a schedule it stays as it was"
+    unknown = nets.streamed(model, known=False)
+    with pytest.raises(ValueError, match="model: a schedule needs its weights whole"):
+        blend(graph, unknown, styled(unknown), 1.0, "0: 0, 0.5: 0.5")
+
+
 def test_branches_do_not_leak(graph: Any) -> None:
     model = graph.mini()[0]
     first, second = (blend(graph, model, styled(model, seed), 0.5) for seed in (1, 2))

@@ -64,6 +64,18 @@ def test_the_file_is_an_ordinary_lora_that_lowers_the_loss(graph: Any, folder: P
         assert {key.split(".")[0] for key in file.keys()} <= set(key_map), "core knows every key"  # noqa: SIM118
 
 
+def test_a_model_whose_weights_comfyui_streams_is_fitted_whole(graph: Any, folder: Path) -> None:
+    mini = graph.mini()
+    short = {"steps": 2, "layers": "attention"}
+    before = flat(folder / fit(graph, mini, **short)[1])
+    stream = nets.streamed(mini[0])
+    out, name = fit(graph, (stream, *mini[1:]), **short)
+    assert torch.allclose(flat(folder / name), before, atol=1e-5)
+    assert out.is_dynamic() and out.patches, "the model that goes on is still streamed, with the LoRA"
+    with pytest.raises(ValueError, match=r"model: a fit needs its weights whole, .*--disable-dynamic-vram"):
+        fit(graph, (nets.streamed(mini[0], known=False), *mini[1:]), **short)
+
+
 def test_the_same_inputs_are_fitted_once_and_reproduce(graph: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mini = graph.mini()
     module = graph.pack.module("nodes.host.fit_style")
