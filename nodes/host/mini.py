@@ -122,7 +122,8 @@ def make_model(checkpoint: Checkpoint) -> ModelPatcher:
     dtype, cast = dtypes(device, parameters)
     config.set_inference_dtype(dtype, cast)
     model = MiniModel(config, device=mm.unet_inital_load_device(parameters, dtype))
-    model.load_model_weights({f"unet.{key}": tensor for key, tensor in checkpoint.unet.items()}, "unet.")
+    # Newer ComfyUIs' layers keep the type of what is loaded into them, whatever type they were made for.
+    model.load_model_weights({f"unet.{key}": tensor.to(dtype) for key, tensor in checkpoint.unet.items()}, "unet.")
     return ModelPatcher(model, load_device=device, offload_device=mm.unet_offload_device())
 
 

@@ -24,6 +24,24 @@ def test_comfyuis_unet_gives_the_numbers_of_the_one_that_was_trained(graph: Any)
     assert ours.std() > 0.01
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_layers_that_keep_the_type_of_what_is_loaded_compute_in_the_right_one(
+        graph: Any, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As newer ComfyUIs' linear layers do on a GPU."""
+    def keep(layer: torch.nn.Linear, state: dict[str, torch.Tensor], prefix: str, *_: Any) -> None:
+        for name in ("weight", "bias"):
+            if prefix + name in state:
+                setattr(layer, name, torch.nn.Parameter(state[prefix + name].clone(), requires_grad=False))
+
+    module = graph.pack.module("nodes.host.mini")
+    monkeypatch.setattr(importlib.import_module("comfy.ops").disable_weight_init.Linear, "_load_from_state_dict", keep)
+    monkeypatch.setattr(module, "dtypes", lambda device, parameters: (dtype, None))
+    model, clip, _ = graph.mini()
+    assert {p.dtype for p in model.model.diffusion_model.parameters()} == {dtype}
+    clips = graph.sample(graph.apply(model), clip, torch.zeros(4, 4, 4, 4))
+    assert clips.isfinite().all() and clips.std() > 0.1
+
+
 def test_comfyui_samples_on_the_schedule_that_was_trained(graph: Any) -> None:
     schedule = importlib.import_module("stunet_core.mini.schedule")
     sigmas = graph.mini()[0].model.model_sampling.sigmas
