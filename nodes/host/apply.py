@@ -167,7 +167,7 @@ class SpaceTime:
             raise ValueError(f"model: it now computes in {x.dtype}, but did in {dtype} when STUNet was applied. Put "
                              "the node that changes the precision before Apply STUNet.")
         emb = tell_time(embed(net, x, timesteps, y, options, clip.frames), x, y, self.skeleton, clip)
-        host = ComfyHost(net, x, emb, context, control, options, extra, clip.frames)
+        host = ComfyHost(net, x, timesteps, y, emb, context, control, options, extra, clip.frames)
         chunks = Chunks(self.chunk(x, clip.rows))
         tried = chunks.frames
         out = walk(net, x, emb, y, self.skeleton, clip, host, chunks)

@@ -42,8 +42,9 @@ def embed_each(net: nn.Module, x: Tensor, timesteps: Tensor, y: Tensor | None, o
 class ComfyHost:
     """One forward pass of a `UNetModel`. `x` (b f) c h w is the sampler's batch; all else has one row per row of it."""
 
-    def __init__(self, net: nn.Module, x: Tensor, emb: Tensor, context: Tensor | None, control: dict | None,
-                 options: dict[str, Any], extra: dict[str, Any], frames: int):
+    def __init__(self, net: nn.Module, x: Tensor, timesteps: Tensor, y: Tensor | None, emb: Tensor, context: Tensor | None,
+                 control: dict | None, options: dict[str, Any], extra: dict[str, Any], frames: int):
+        self.asked = {"x": x, "timesteps": timesteps, "y": y}
         self.text = alike(context, frames) if asked_once(net, options) else None  # b m c: for all frames of a row
         if self.text is not None:
             options = asking_once(options)
@@ -91,6 +92,11 @@ class ComfyHost:
         if block[0] == "input":
             for patch in self.patches.get("input_block_patch", []):
                 h = patch(h, self.options)
+        if block[0] == "middle":
+            for patch in self.patches.get("middle_block_after_patch", []):
+                told = {**self.asked, "emb": self.emb, "context": self.context}
+                told = {name: None if value is None else value[rows] for name, value in told.items()}
+                h = patch({"h": h, "transformer_options": self.options, **told})["h"]
         return h
 
     def skip(self, h: Tensor, skip: Tensor, rows: Tensor, block: Block) -> tuple[Tensor, Tensor]:

@@ -118,8 +118,9 @@ def streamed_kind() -> Any:
 
 def streamed(model: Any, known: bool = True) -> Any:
     """`model` with weights that are not there (NaN); a clone without streaming has them, if it is `known` how to load it."""
-    empty = copy.deepcopy(model.model)
-    for parameter in empty.parameters():
+    empty = copy.copy(model.model)
+    empty._modules = {**empty._modules, "diffusion_model": copy.deepcopy(model.model.diffusion_model)}
+    for parameter in empty.diffusion_model.parameters():
         parameter.fill_(torch.nan)
     out = streamed_kind()(empty, load_device=model.load_device, offload_device=model.offload_device)
     out.model_options, out.whole = model.model_options, model.model if known else None

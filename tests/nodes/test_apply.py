@@ -211,6 +211,23 @@ def test_patches_see_the_blocks_and_transformers_that_core_shows_them(graph: Any
     assert seen(graph.apply(model)) == seen(model)
 
 
+def test_a_patch_after_the_middle_is_asked_for_the_frames_at_hand(graph: Any) -> None:
+    """Newer ComfyUIs have it (SUPIR's); older ones hand it on and do not ask it."""
+    rows: list[set[int]] = []
+
+    def patch(told: dict[str, Any]) -> dict[str, Any]:
+        options = told["transformer_options"]
+        assert options["block"] == ("middle", 0)
+        rows.append({len(told[name]) for name in ("h", "x", "timesteps", "y", "emb", "context")} | {options["original_shape"][0]})
+        return {"h": told["h"] * 2}
+
+    model = graph.mini()[0]
+    patched = model.clone()
+    patched.set_model_patch(patch, "middle_block_after_patch")
+    assert not torch.allclose(forward(graph.apply(patched)), forward(graph.apply(model)), atol=1e-4)
+    assert rows == [{2 * 2}], "two conditionings of the frames at the coarsest level"
+
+
 def test_a_patch_after_the_skip_does_not_reach_the_skip(graph: Any) -> None:
     model = graph.mini()[0]
 
