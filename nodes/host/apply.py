@@ -158,7 +158,9 @@ class SpaceTime:
         """Frames at once that fit into the free memory, by ComfyUI's own reckoning for the model."""
         frame = max(1.0, self.model.memory_required([rows, *x.shape[1:]]))  # bytes
         known = self.fitted.get((rows, *x.shape[1:]), max(CHUNK, LITTLE // frame))
-        return min(known, max(1, int(mm.get_free_memory(x.device) * SPARE / frame)))
+        # Newer ComfyUIs stream weights and count those as free that would make room; core asks there too.
+        free = getattr(self.model.current_patcher, "get_free_memory", mm.get_free_memory)(x.device)
+        return min(known, max(1, int(free * SPARE / frame)))
 
     def forward(self, net: nn.Module, x: Tensor, timesteps: Tensor, context: Tensor | None, y: Tensor | None,
                 control: dict | None, options: dict[str, Any], extra: dict[str, Any], clip: Clip) -> Tensor:

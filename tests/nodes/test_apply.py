@@ -61,6 +61,22 @@ def test_chunks_shrink_to_the_free_memory(graph: Any, monkeypatch: pytest.Monkey
     assert set(rows) == {4}, "one frame of both conditionings at the finest level: two at the next, where attention begins"
 
 
+def test_weights_that_would_make_room_count_as_free_memory(graph: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Newer ComfyUIs fill a GPU with weights that they drop when more is needed; the model's patcher knows how much."""
+    model = graph.apply(graph.mini()[0])
+    monkeypatch.setattr(type(model.model), "memory_required", lambda self, shape, **_: 1e30)
+    monkeypatch.setattr(type(model), "get_free_memory", lambda self, device: 1e32, raising=False)
+    rows: list[int] = []
+    model.set_model_attn1_patch(lambda q, k, v, options: (rows.append(q.shape[0]), (q, k, v))[1])
+    monkeypatch.setattr(model.model, "current_patcher", model)
+    forward(model)
+    assert max(rows) > 4, "not one frame at a time"
+    monkeypatch.setattr(model.model, "current_patcher", None)
+    rows.clear()
+    forward(model)
+    assert max(rows) == 4
+
+
 def test_conditionings_do_not_mix(graph: Any) -> None:
     model = graph.apply(graph.mini()[0])
     assert torch.allclose(forward(model, conds=2)[:FRAMES], forward(model, conds=2, cond_or_uncond=[1, 0])[:FRAMES])
