@@ -34,12 +34,15 @@ class STUNetFollow(io.ComfyNode):
                                tooltip="When in sampling it ends that motion is followed, 0 to 1: from end_percent until here only what "
                                        "changes over time is taken from the clip, which leaves the look alone. 0: not after "
                                        "end_percent."),
+                io.Boolean.Input("recolour", default=True, optional=True,
+                                 tooltip="On: motion is followed in the colours that the new look gives to what the clip shows. Off: in "
+                                         "the clip's own, which leaves smears of them behind things that change colour."),
             ],
             outputs=[io.Model.Output(display_name="MODEL", tooltip="The model, for any sampler.")],
         )
 
     @classmethod
     def execute(cls, model, latent, cells: int, strength: float, start_percent: float, end_percent: float,
-                motion_end_percent: float = 1.0) -> io.NodeOutput:
-        settings = Settings(cells, strength, start_percent, end_percent, motion_end_percent)
+                motion_end_percent: float = 1.0, recolour: bool = True) -> io.NodeOutput:
+        settings = Settings(cells, strength, start_percent, end_percent, motion_end_percent, recolour)
         return io.NodeOutput(make_follow(model, latent["samples"], settings))

@@ -17,7 +17,7 @@ KEY = "stunet_follow"
 @dataclass(frozen=True)
 class Settings:
     """`cells`, `strength` (0 to 1): see `stunet_core.follow`. `start`, `end`: when in sampling, 0 to 1; from there to `motion_end`,
-    if that is later, only what changes over time is followed.
+    if that is later, only what changes over time is followed, with `recolour` in the prediction's own colours.
     """
 
     cells: int
@@ -25,6 +25,7 @@ class Settings:
     start: float
     end: float
     motion_end: float
+    recolour: bool
 
     def __post_init__(self) -> None:
         check_cells(self.cells)
@@ -72,7 +73,7 @@ class Follow:
         if during(*when, settings.start, settings.end):
             return follow(clean, self.source.to(clean), settings.cells, settings.strength)
         if during(*when, settings.end, settings.motion_end):
-            return follow_motion(clean, self.source.to(clean), settings.cells, settings.strength)
+            return follow_motion(clean, self.source.to(clean), settings.cells, settings.strength, settings.recolour)
         return clean
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stunet_core.follow import coarse, follow, follow_motion
+from stunet_core.follow import coarse, follow, follow_motion, recoloured
 
 CLEAN, SOURCE = torch.randn(2, 6, 4, 8, 12, generator=torch.Generator().manual_seed(0))
 
@@ -46,6 +46,36 @@ def test_motion_is_what_is_left_without_the_mean_over_time() -> None:
     assert torch.allclose(out.mean(dim=0), CLEAN.mean(dim=0), atol=1e-6)
     assert torch.equal(follow_motion(CLEAN, SOURCE, 2, 0.0), CLEAN)
     assert torch.allclose(follow_motion(CLEAN, SOURCE, 1, 0.5), CLEAN.lerp(out, 0.5), atol=1e-6)
+
+
+def test_a_clip_in_other_colours_is_recoloured_to_it() -> None:
+    """Any affine map of the channels is found again, also where channels of the source say nothing or the same."""
+    mix, shift = torch.randn(4, 4, generator=torch.Generator().manual_seed(3)), torch.tensor([1.0, -2, 0, 3])[:, None, None]
+    poor = SOURCE * torch.tensor([1.0, 1, 0, 1])[:, None, None]
+    poor[:, 3] = poor[:, 0]
+    for source in (SOURCE, poor):
+        other = torch.einsum("fchw,cd->fdhw", source, mix) + shift
+        assert torch.allclose(recoloured(source, other, 2), other, atol=1e-3)
+
+
+def test_what_has_nothing_in_common_becomes_even() -> None:
+    still = SOURCE[:1].expand_as(CLEAN)
+    assert recoloured(torch.zeros_like(CLEAN), CLEAN, 2).std() < 1 and torch.isfinite(recoloured(still, CLEAN, 2)).all()
+    long = torch.randn(2, 64, 4, 16, 16, generator=torch.Generator().manual_seed(4))
+    assert recoloured(*long, 1).std() < 0.1
+
+
+def test_recoloured_motion_moves_the_thing_in_its_own_colour() -> None:
+    """A black bar moves in the source, a bright one stands in the prediction: it moves too, and stays bright."""
+    source, clean = torch.zeros(4, 1, 8, 8), torch.zeros(4, 1, 8, 8)
+    for frame in range(4):
+        source[frame, :, :, frame:frame + 3] = -1
+        clean[frame, :, :, 1:4] = 2
+    as_it_is, ours = (follow_motion(clean, source, 1, recolour=recolour) for recolour in (False, True))
+    for frame in (0, 3):
+        inside = slice(frame, frame + 3)
+        assert ours[frame, 0, 0, inside].mean() > as_it_is[frame, 0, 0, inside].mean() + 0.3
+        assert ours[frame, 0, 0, inside].mean() > ours[frame, 0, 0].mean() + 0.3
 
 
 def test_frames_do_not_mix() -> None:

@@ -12,7 +12,7 @@ from tests.nodes import nets
 
 EMPTY = torch.zeros(8, 4, 8, 8)
 SOURCE = torch.randn(8, 4, 8, 8, generator=torch.Generator().manual_seed(1))
-ALWAYS = {"cells": 2, "strength": 1.0, "start_percent": 0.0, "end_percent": 1.0, "motion_end_percent": 0.0}
+ALWAYS = {"cells": 2, "strength": 1.0, "start_percent": 0.0, "end_percent": 1.0, "motion_end_percent": 0.0, "recolour": False}
 
 
 def following(graph: Any, model: Any, source: torch.Tensor = SOURCE, **settings: float) -> Any:
@@ -74,11 +74,20 @@ def test_after_the_end_only_what_changes_over_time_is_followed(graph: Any, mini:
     assert away(moving(half) + SOURCE.mean(dim=0)) < away(moving(none) + SOURCE.mean(dim=0))
 
 
+def test_motion_in_the_predictions_colours_is_another_clip(graph: Any, mini: tuple) -> None:
+    """Only where motion alone is followed: until end_percent the clip's own colours are."""
+    model, clip = graph.apply(mini[0]), mini[1]
+    for part, same in (({"end_percent": 0.5, "motion_end_percent": 1.0}, False), ({"end_percent": 0.5}, True)):
+        own, recoloured = (graph.sample(following(graph, model, recolour=recolour, **part), clip, EMPTY, steps=4)
+                           for recolour in (False, True))
+        assert torch.equal(own, recoloured) == same
+
+
 def test_a_workflow_made_before_motion_end_percent_still_runs(graph: Any, mini: tuple) -> None:
     model = graph.apply(mini[0])
-    old = {name: value for name, value in ALWAYS.items() if name != "motion_end_percent"} | {"end_percent": 0.5}
+    old = {name: value for name, value in ALWAYS.items() if name not in ("motion_end_percent", "recolour")} | {"end_percent": 0.5}
     given = graph.run("STUNetFollow", model=model, latent={"samples": SOURCE}, **old)[0]
-    named = following(graph, model, end_percent=0.5, motion_end_percent=1.0)
+    named = following(graph, model, end_percent=0.5, motion_end_percent=1.0, recolour=True)
     assert torch.equal(graph.sample(given, mini[1], EMPTY), graph.sample(named, mini[1], EMPTY))
 
 
