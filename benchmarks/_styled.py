@@ -13,6 +13,8 @@ from training.sampling import DIFFERENCE, STEADY
 
 REFERENCE = {"strength": 1.0, "start_percent": 0.0, "end_percent": 1.0, "levels": "all", "fit": "crop", "weights": ""}
 FIT = {"rank": 8, "learning_rate": 0.002, "seed": 0, "layers": "attention and convolutions", "size": 128, "fit": "crop", "name": "bench"}
+WORDS = {"steps": 40, "learning_rate": 0.02, "seed": 0, "size": 128, "fit": "crop"}
+PALETTE_UNTIL = 0.5  # of sampling, beside words: longer, and the palette recolours the thing
 TIMEOUT = 3600.0  # seconds for one clip
 
 
@@ -35,7 +37,7 @@ def upload(client: Client, name: str, picture: np.ndarray) -> str:
 
 
 def workflow(how: Settings, text: str, seed: int, style: str = "none", picture: str = "", caption: str = "") -> Workflow:
-    """text to video, with `style` "none", "reference" or "fit" of a picture whose caption names no style."""
+    """text to video, with `style` "none", "reference", "words" (and the palette) or "fit" of a picture whose caption names no style."""
     nodes: dict[str, tuple[str, dict[str, Any]]] = {
         "mini": ("STUNetLoadMini", {"weights": "mini.safetensors"}),
         "positive": ("CLIPTextEncode", {"text": text, "clip": ["mini", 1]}),
@@ -45,7 +47,14 @@ def workflow(how: Settings, text: str, seed: int, style: str = "none", picture: 
     image = {"image": ["picture", 0]}
     if style != "none":
         nodes["picture"] = ("LoadImage", {"image": picture})
-    if style == "reference":
+    positive = "positive"
+    if style == "words":
+        positive = "worded"
+        nodes["words"] = ("STUNetFitWords", {"model": ["mini", 0], "clip": ["mini", 1], "vae": ["mini", 2], "caption": caption} | image | WORDS)
+        nodes["worded"] = ("STUNetAddWords", {"conditioning": ["positive", 0], "words": ["words", 0], "strength": 1.0})
+        nodes["style"] = ("STUNetStyleReference", {"model": ["mini", 0], "vae": ["mini", 2], "mode": "statistics"} | image | REFERENCE
+                          | {"end_percent": PALETTE_UNTIL})
+    elif style == "reference":
         nodes["style"] = ("STUNetStyleReference", {"model": ["mini", 0], "vae": ["mini", 2], "mode": how.mode} | image | REFERENCE)
     elif style == "fit":
         nodes["style"] = ("STUNetFitStyle", {"model": ["mini", 0], "clip": ["mini", 1], "vae": ["mini", 2], "caption": caption,
@@ -55,7 +64,7 @@ def workflow(how: Settings, text: str, seed: int, style: str = "none", picture: 
     nodes["steady"] = ("STUNetSteady", {"model": ["model", 0], "frames": STEADY, "difference": DIFFERENCE, "start_percent": 0.0,
                                         "end_percent": 1.0})
     nodes["sample"] = ("STUNetSampler", {
-        "model": ["steady", 0], "positive": ["positive", 0], "negative": ["negative", 0], "latent": ["clip", 0], "seed": seed,
+        "model": ["steady", 0], "positive": [positive, 0], "negative": ["negative", 0], "latent": ["clip", 0], "seed": seed,
         "steps": how.steps, "cfg": how.cfg, "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0, "vae": ["mini", 2]})
     nodes["save"] = ("SaveImage", {"images": ["sample", 1], "filename_prefix": f"bench/{style}"})
     return {name: {"class_type": kind, "inputs": inputs} for name, (kind, inputs) in nodes.items()}

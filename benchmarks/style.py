@@ -1,4 +1,4 @@
-"""How well a clip takes on the style of one picture: StyleReference and FitStyle, in a real ComfyUI.
+"""How well a clip takes on the style of one picture: StyleReference, FitWords and FitStyle, in a real ComfyUI.
 
     python run.py bench style                       # the shipped weights: a clip for every style, an hour on two cores
     python run.py bench style --clips 8 --fit-clips 8
@@ -36,10 +36,13 @@ from training.world import HELD_OUT_STYLES, STYLES, Scene, Thing, caption, rende
 ROOT = Path(__file__).resolve().parent.parent
 EVERY = 10  # frames between those whose style is compared
 DRAWINGS = 24  # of a style, that clips are compared with
+WAYS = ("none", "reference", "words", "fit")  # of making a clip
 WANTED = {  # figures the project asks of the shipped weights
     "reference_style": ">= 0.90", "reference_object_kept": ">= 0.90", "reference_motion_kept": ">= 0.90", "reference_steady": ">= 0.97",
     "reference_colour_falls": ">= 0.30", "reference_gram_falls": ">= 0.30", "fit_colour_falls": ">= 0.50", "fit_gram_falls": ">= 0.50",
     "reference_cost": "<= 1.15",
+    "words_style": ">= 0.90", "words_object_kept": ">= 0.90", "words_motion_kept": ">= 0.90", "words_steady": ">= 0.97",
+    "words_colour_falls": ">= 0.30", "words_gram_falls": ">= 0.30", "words_cost": "<= 1.15",
 }
 
 
@@ -79,13 +82,13 @@ def drawings(objects: Iterable[str], style: str, background: str) -> np.ndarray:
 
 def clips_of(client: Client, style: str, count: int, fits: int, objects: tuple[str, ...], how: Settings, seed: int) -> dict[str, Made]:
     """For each way, clips of the same captions and seeds."""
-    out = {"none": Made(), "reference": Made(), "fit": Made()}
+    out = {way: Made() for way in WAYS}
     for n, scene in enumerate(singles(max(count, fits), objects, seed)):
         wanted, text = in_style(scene, style), plain(scene, n)
         shown = next(name for name in objects if name != scene.things[0].object)
         picture = upload(client, f"bench_{style}_{n}.png", drawing(shown, style, scene.background))
         said = f"a {shown} on a {scene.background} background"
-        for way, some in (("none", max(count, fits)), ("reference", count), ("fit", fits)):
+        for way, some in zip(WAYS, (max(count, fits), count, count, fits), strict=True):
             if n < some:
                 out[way].add(wanted, make(client, workflow(how, text, n, way, picture, said)))
                 print(f"{style} {way} {n}: {out[way].seconds[-1]:.0f} s", flush=True)
@@ -130,7 +133,7 @@ def figures_of(parts: dict[str, dict[str, Made]], objects: tuple[str, ...], judg
             found.setdefault(f"{way}_{name}", []).append(value)
 
     for style, ways in parts.items():
-        for way in ("none", "reference", "fit"):
+        for way in WAYS:
             if not ways[way].clips:
                 continue
             if style in STYLES:
@@ -139,8 +142,9 @@ def figures_of(parts: dict[str, dict[str, Made]], objects: tuple[str, ...], judg
                 note(way, kept(ways[way], ways["none"], judges))
                 if style in HELD_OUT_STYLES:
                     note(way, nearer(ways[way], ways["none"], objects, judges))
-        if ways["reference"].clips:
-            note("reference", {"cost": float(np.median(ways["reference"].seconds) / np.median(ways["none"].seconds))})
+        for way in ("reference", "words"):
+            if ways[way].clips:
+                note(way, {"cost": float(np.median(ways[way].seconds) / np.median(ways["none"].seconds))})
     return {name: round(float(np.mean(values)), 4) for name, values in found.items()}
 
 

@@ -22,6 +22,7 @@ from .report import STUNetClipReport
 from .sampler import STUNetSampler
 from .steady import STUNetSteady
 from .style_reference import STUNetStyleReference
+from .style_words import STUNetAddWords, STUNetFitWords
 
 
 class STUNetExtension(ComfyExtension):
@@ -38,7 +39,7 @@ class STUNetExtension(ComfyExtension):
         return [self.loader(STUNetLoadMini), self.loader(STUNetApply), STUNetEmptyClip, STUNetSampler,
                 STUNetImageToVideo, STUNetKeyframes, STUNetAnimateRegion, STUNetInpaint, STUNetOutpaint, STUNetExtend,
                 STUNetComposite, STUNetTrackMask, STUNetMaskPath, STUNetClipReport,
-                STUNetStyleReference, STUNetFitStyle, STUNetBlendStyle,
+                STUNetStyleReference, STUNetFitStyle, STUNetBlendStyle, STUNetFitWords, STUNetAddWords,
                 STUNetMotionLora, STUNetSteady, STUNetFollow, STUNetPlaces]
 
     def loader(self, node: type[io.ComfyNode]) -> Any:
