@@ -67,7 +67,8 @@ def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: 
         guess = bar.sqrt() * x - (1 - bar).sqrt() * (without + cfg * (with_text - without))
         guess = steady(guess, averaged, DIFFERENCE, loop=loop)
         if followed:
-            guess = follow(guess, given, followed) if t >= (1 - until) * TIMESTEPS else follow_motion(guess, given, followed, recolour=True)
+            everything = t >= (1 - until) * TIMESTEPS
+            guess = follow(guess, given, followed) if everything else follow_motion(guess, given, followed, recolour=True)
         if standing:
             guess = stand_still(guess, *standing, still)
         return torch.where(keep > 0, given, guess)

@@ -50,7 +50,8 @@ def workflow(how: Settings, text: str, seed: int, style: str = "none", picture: 
     positive = "positive"
     if style == "words":
         positive = "worded"
-        nodes["words"] = ("STUNetFitWords", {"model": ["mini", 0], "clip": ["mini", 1], "vae": ["mini", 2], "caption": caption} | image | WORDS)
+        nodes["words"] = ("STUNetFitWords", {"model": ["mini", 0], "clip": ["mini", 1], "vae": ["mini", 2], "caption": caption}
+                          | image | WORDS)
         nodes["worded"] = ("STUNetAddWords", {"conditioning": ["positive", 0], "words": ["words", 0], "strength": 1.0})
         nodes["style"] = ("STUNetStyleReference", {"model": ["mini", 0], "vae": ["mini", 2], "mode": "statistics"} | image | REFERENCE
                           | {"end_percent": PALETTE_UNTIL})

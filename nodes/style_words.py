@@ -31,7 +31,7 @@ class STUNetFitWords(io.ComfyNode):
                                 tooltip="What the pictures show, without the style, such as 'a rocket on a yellow background'. What "
                                         "the words do not say is taken for style. Not empty."),
                 io.Int.Input("steps", default=40, min=1, max=10000,
-                             tooltip="Steps of fitting, 1 to 10000. More comes closer to the pictures, and in the end says what they show."),
+                             tooltip="Steps of fitting, 1 to 10000. More comes closer to the pictures, and in the end copies them."),
                 io.Float.Input("learning_rate", default=0.02, min=0.00001, max=1.0, step=0.001, round=0.00001,
                                tooltip="How far each step goes, in deviations of the text's embedding. Lower it if the prompt is lost."),
                 io.Int.Input("seed", default=0, min=0, max=2**63 - 1, control_after_generate=False,

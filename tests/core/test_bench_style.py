@@ -43,12 +43,12 @@ def test_a_clip_of_the_style_is_nearer_to_it(judges: Judges) -> None:
     made, before = Made([scene], [like], [1.0]), Made([scene], [np.zeros_like(like)], [1.0])
     assert min(nearer(made, before, OBJECTS, judges).values()) > 0.5
     assert kept(made, made, judges) == {"object_kept": 1.0, "motion_kept": 1.0}
-    figures = figures_of({HELD_OUT_STYLES[1]: {"none": before, "reference": made, "fit": Made()}}, OBJECTS, judges)
+    figures = figures_of({HELD_OUT_STYLES[1]: {"none": before, "reference": made, "words": Made(), "fit": Made()}}, OBJECTS, judges)
     assert figures["reference_colour_falls"] > 0.5 and figures["reference_cost"] == 1.0
     assert not any(name.startswith("fit") for name in figures)
 
 
-@pytest.mark.parametrize("way", ["none", "reference", "fit"])
+@pytest.mark.parametrize("way", ["none", "reference", "words", "fit"])
 def test_workflows_are_whole(way: str) -> None:
     nodes = workflow(Settings(8, 2, 4.0, "attention", 5), "a rocket", 1, way, "picture.png", "a boat")
     for node in nodes.values():

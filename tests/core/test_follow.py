@@ -62,7 +62,7 @@ def test_what_has_nothing_in_common_becomes_even() -> None:
     still = SOURCE[:1].expand_as(CLEAN)
     assert recoloured(torch.zeros_like(CLEAN), CLEAN, 2).std() < 1 and torch.isfinite(recoloured(still, CLEAN, 2)).all()
     long = torch.randn(2, 64, 4, 16, 16, generator=torch.Generator().manual_seed(4))
-    assert recoloured(*long, 1).std() < 0.1
+    assert recoloured(long[0], long[1], 1).std() < 0.1
 
 
 def test_recoloured_motion_moves_the_thing_in_its_own_colour() -> None:

@@ -73,7 +73,8 @@ def test_core_models(graph: Any, family: str) -> None:
     model = nets.model(family)
     said = nets.prompt(1)
     latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    words, before, after = module.fitted(model, fitting.described(model, said, latents), module.pooled_in(said), module.Settings(4, 0.05, 0))
+    task, settings = fitting.described(model, said, latents), module.Settings(4, 0.05, 0)
+    words, before, after = module.fitted(model, task, module.pooled_in(said), settings)
     assert after < before
     assert words.tokens.shape == said[0][0].shape[-1:]
     assert (words.pooled is not None) == (family == "SDXL")
@@ -95,5 +96,5 @@ def test_what_cannot_be_fitted_or_added_is_refused(graph: Any) -> None:
             fit(graph, mini, **{"steps": 1} | inputs)
     assert "is empty" in graph.pack.nodes["STUNetFitWords"].validate_inputs(caption="")
     words = fit(graph, mini, steps=1)
-    with pytest.raises(ValueError, match="words: they were fitted to a text encoder whose tokens have .* channels"):
+    with pytest.raises(ValueError, match=r"words: they were fitted to a text encoder whose tokens have .* channels"):
         graph.run("STUNetAddWords", conditioning=[[torch.zeros(1, 5, 7), {}]], words=words, strength=1.0)
