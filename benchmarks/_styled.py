@@ -37,7 +37,7 @@ def upload(client: Client, name: str, picture: np.ndarray) -> str:
 
 
 def workflow(how: Settings, text: str, seed: int, style: str = "none", picture: str = "", caption: str = "") -> Workflow:
-    """text to video, with `style` "none", "reference", "words" (and the palette) or "fit" of a picture whose caption names no style."""
+    """text to video, with `style` "none", "reference", "words", "words and palette" or "fit" of a picture whose caption names no style."""
     nodes: dict[str, tuple[str, dict[str, Any]]] = {
         "mini": ("STUNetLoadMini", {"weights": "mini.safetensors"}),
         "positive": ("CLIPTextEncode", {"text": text, "clip": ["mini", 1]}),
@@ -47,12 +47,12 @@ def workflow(how: Settings, text: str, seed: int, style: str = "none", picture: 
     image = {"image": ["picture", 0]}
     if style != "none":
         nodes["picture"] = ("LoadImage", {"image": picture})
-    positive = "positive"
-    if style == "words":
-        positive = "worded"
+    positive = "worded" if style.startswith("words") else "positive"
+    if positive == "worded":
         nodes["words"] = ("STUNetFitWords", {"model": ["mini", 0], "clip": ["mini", 1], "vae": ["mini", 2], "caption": caption}
                           | image | WORDS)
         nodes["worded"] = ("STUNetAddWords", {"conditioning": ["positive", 0], "words": ["words", 0], "strength": 1.0})
+    if style == "words and palette":
         nodes["style"] = ("STUNetStyleReference", {"model": ["mini", 0], "vae": ["mini", 2], "mode": "statistics"} | image | REFERENCE
                           | {"end_percent": PALETTE_UNTIL})
     elif style == "reference":
@@ -60,7 +60,7 @@ def workflow(how: Settings, text: str, seed: int, style: str = "none", picture: 
     elif style == "fit":
         nodes["style"] = ("STUNetFitStyle", {"model": ["mini", 0], "clip": ["mini", 1], "vae": ["mini", 2], "caption": caption,
                                              "steps": how.fit_steps} | image | FIT)
-    nodes["model"] = ("STUNetApply", {"model": ["style" if style != "none" else "mini", 0], "weights": "mini_stunet.safetensors",
+    nodes["model"] = ("STUNetApply", {"model": ["style" if "style" in nodes else "mini", 0], "weights": "mini_stunet.safetensors",
                                       "strength": 1.0, "loop": False})
     nodes["steady"] = ("STUNetSteady", {"model": ["model", 0], "frames": STEADY, "difference": DIFFERENCE, "start_percent": 0.0,
                                         "end_percent": 1.0})

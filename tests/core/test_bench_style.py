@@ -8,7 +8,7 @@ import torch
 
 from benchmarks._looks import colour_distance, gram_distance
 from benchmarks._styled import Settings, workflow
-from benchmarks.style import Made, drawings, figures_of, in_style, kept, nearer, plain
+from benchmarks.style import WAYS, Made, drawings, figures_of, in_style, kept, nearer, plain
 from benchmarks.tasks import singles
 from training.judges import FrameJudge, Judges, MotionJudge
 from training.world import HELD_OUT_STYLES, OBJECT_NAMES, STYLES
@@ -43,15 +43,17 @@ def test_a_clip_of_the_style_is_nearer_to_it(judges: Judges) -> None:
     made, before = Made([scene], [like], [1.0]), Made([scene], [np.zeros_like(like)], [1.0])
     assert min(nearer(made, before, OBJECTS, judges).values()) > 0.5
     assert kept(made, made, judges) == {"object_kept": 1.0, "motion_kept": 1.0}
-    figures = figures_of({HELD_OUT_STYLES[1]: {"none": before, "reference": made, "words": Made(), "fit": Made()}}, OBJECTS, judges)
+    ways = {way: Made() for way in WAYS} | {"none": before, "reference": made}
+    figures = figures_of({HELD_OUT_STYLES[1]: ways}, OBJECTS, judges)
     assert figures["reference_colour_falls"] > 0.5 and figures["reference_cost"] == 1.0
     assert not any(name.startswith("fit") for name in figures)
 
 
-@pytest.mark.parametrize("way", ["none", "reference", "words", "fit"])
+@pytest.mark.parametrize("way", WAYS)
 def test_workflows_are_whole(way: str) -> None:
     nodes = workflow(Settings(8, 2, 4.0, "attention", 5), "a rocket", 1, way, "picture.png", "a boat")
     for node in nodes.values():
         for value in node["inputs"].values():
             assert not isinstance(value, list) or value[0] in nodes
-    assert ("style" in nodes) == (way != "none")
+    assert ("style" in nodes) == (way not in ("none", "words"))
+    assert (nodes["sample"]["inputs"]["positive"] == ["worded", 0]) == way.startswith("words")

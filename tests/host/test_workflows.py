@@ -104,6 +104,18 @@ def test_a_thing_keeps_to_the_path_it_is_placed_on(finished: Callable[[str], Run
     assert (seen.background.argmax(axis=1) == BACKGROUNDS.index("blue")).mean() > 0.9
 
 
+def test_a_line_drawing_of_a_car_gives_the_words_for_line_drawings(finished: Callable[[str], Run], client: Client) -> None:
+    """The prompt names no style; without the words the same clip is a red mushroom with white spots."""
+    (file,) = finished("style_words").files()
+    judges = Judges.load()
+    frames = decode(client.download(file)).frames
+    seen = judges.look(frames)
+    assert (seen.style.argmax(axis=1) == STYLES.index("line")).mean() > 0.9
+    assert (seen.object.argmax(axis=1) == judges.objects.index("mushroom")).mean() > 0.5
+    assert (seen.background.argmax(axis=1) == BACKGROUNDS.index("blue")).mean() > 0.9
+    assert MOTIONS[int(judges.motions([frames])[0].argmax())] == "left"
+
+
 def test_the_same_workflow_again_is_the_same_clip(finished: Callable[[str], Run], client: Client) -> None:
     """Nothing of an earlier run stays in the model: a short variation, run before and after another seed."""
     nodes = api_form("text_to_video")
