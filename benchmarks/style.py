@@ -6,7 +6,8 @@
 
 Captions are of the held-out tenth of the world and name no style. The picture shows another thing in the style wanted. For the
 four trained styles the judges say what style a clip is in; for the two that no model has seen, what counts is how far its
-colours and its Gram matrices are from drawings of that style, against the same clip made without the picture. Prints a table
+colours and its Gram matrices are from drawings of that style, against the same clip made without the picture. "truth" is the
+renderer's own clip of the caption in the style: what a perfect model would get. Prints a table
 and writes it to output/bench/style.json, with a sheet of all clips beside it.
 """
 
@@ -37,6 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EVERY = 10  # frames between those whose style is compared
 DRAWINGS = 24  # of a style, that clips are compared with
 WAYS = ("none", "reference", "words", "words and palette", "fit")  # of making a clip
+TRUTH = "truth"
 WANTED = {  # figures the project asks of the shipped weights; of words, what it asks of the reference
     f"{way}_{name}": figure
     for ways, figures in (
@@ -84,10 +86,12 @@ def drawings(objects: Iterable[str], style: str, background: str) -> np.ndarray:
 
 def clips_of(client: Client, style: str, count: int, fits: int, objects: tuple[str, ...], how: Settings, seed: int) -> dict[str, Made]:
     """For each way, clips of the same captions and seeds."""
-    out = {way: Made() for way in WAYS}
+    out = {way: Made() for way in (*WAYS, TRUTH)}
     for n, scene in enumerate(singles(max(count, fits), objects, seed)):
         wanted, text = in_style(scene, style), plain(scene, n)
-        shown = next(name for name in objects if name != scene.things[0].object)
+        out[TRUTH].add(wanted, (render(wanted, frames=how.frames).frames, 0.0))
+        others = [name for name in objects if name != scene.things[0].object]
+        shown = others[n % len(others)]
         picture = upload(client, f"bench_{style}_{n}.png", drawing(shown, style, scene.background))
         said = f"a {shown} on a {scene.background} background"
         for way, some in zip(WAYS, (max(count, fits), count, count, count, fits), strict=True):
@@ -97,11 +101,17 @@ def clips_of(client: Client, style: str, count: int, fits: int, objects: tuple[s
     return out
 
 
+def right(made: Made, judges: Judges) -> dict[str, float]:
+    """Shares of clips that show the object, and the motion, of their caption."""
+    found = evaluate_clips(made.clips, [replace(scene, named=frozenset({"object", "motion"})) for scene in made.scenes], judges)
+    return {name: found[name] for name in ("object", "motion")}
+
+
 def kept(made: Made, before: Made, judges: Judges) -> dict[str, float]:
     """Shares of what clips show right over that of the same clips without the style; 1 where both show nothing right."""
-    now, then = (evaluate_clips(m.clips, [replace(s, named=frozenset({"object", "motion"})) for s in m.scenes], judges)
-                 for m in (made, replace(before, clips=before.clips[:len(made.clips)], scenes=before.scenes[:len(made.clips)])))
-    return {f"{name}_kept": now[name] / then[name] if then[name] else float(now[name] >= then[name]) for name in ("object", "motion")}
+    count = len(made.clips)
+    now, then = right(made, judges), right(replace(before, clips=before.clips[:count], scenes=before.scenes[:count]), judges)
+    return {f"{name}_kept": now[name] / then[name] if then[name] else float(now[name] >= then[name]) for name in now}
 
 
 def judged(made: Made, judges: Judges) -> dict[str, float]:
@@ -135,9 +145,10 @@ def figures_of(parts: dict[str, dict[str, Made]], objects: tuple[str, ...], judg
             found.setdefault(f"{way.replace(' ', '_')}_{name}", []).append(value)
 
     for style, ways in parts.items():
-        for way in WAYS:
+        for way in (*WAYS, TRUTH):
             if not ways[way].clips:
                 continue
+            note(way, right(ways[way], judges))
             if style in STYLES:
                 note(way, judged(ways[way], judges))
             if way != "none":
@@ -165,7 +176,7 @@ def sheet(path: Path, parts: dict[str, dict[str, Made]]) -> None:
                 blank = np.zeros_like(ways["none"].clips[n][0])
                 shown.append(made.clips[n][len(made.clips[n]) // 2] if n < len(made.clips) else blank)
                 titles.append(f"{style} {way}")
-    save_sheet(path, np.stack(shown), 3, titles)
+    save_sheet(path, np.stack(shown), len(WAYS) + 1, titles)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import torch
 
 from benchmarks._looks import colour_distance, gram_distance
 from benchmarks._styled import Settings, workflow
-from benchmarks.style import WAYS, Made, drawings, figures_of, in_style, kept, nearer, plain
+from benchmarks.style import TRUTH, WAYS, Made, drawings, figures_of, in_style, kept, nearer, plain
 from benchmarks.tasks import singles
 from training.judges import FrameJudge, Judges, MotionJudge
 from training.world import HELD_OUT_STYLES, OBJECT_NAMES, STYLES
@@ -43,7 +43,7 @@ def test_a_clip_of_the_style_is_nearer_to_it(judges: Judges) -> None:
     made, before = Made([scene], [like], [1.0]), Made([scene], [np.zeros_like(like)], [1.0])
     assert min(nearer(made, before, OBJECTS, judges).values()) > 0.5
     assert kept(made, made, judges) == {"object_kept": 1.0, "motion_kept": 1.0}
-    ways = {way: Made() for way in WAYS} | {"none": before, "reference": made}
+    ways = {way: Made() for way in (*WAYS, TRUTH)} | {"none": before, "reference": made}
     figures = figures_of({HELD_OUT_STYLES[1]: ways}, OBJECTS, judges)
     assert figures["reference_colour_falls"] > 0.5 and figures["reference_cost"] == 1.0
     assert not any(name.startswith("fit") for name in figures)
