@@ -1,6 +1,7 @@
 """Clips in the style of a picture, made by the pack's own nodes in a real ComfyUI."""
 
 import io
+import itertools
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -71,18 +72,14 @@ def workflow(how: Settings, text: str, seed: int, style: str = "none", picture: 
     return {name: {"class_type": kind, "inputs": inputs} for name, (kind, inputs) in nodes.items()}
 
 
-def make(client: Client, nodes: Workflow) -> tuple[np.ndarray, float]:
-    """Run a workflow: -> the clip [F, H, W, 3] uint8, and the seconds that its sampler took."""
-    seconds = [0.0, 0.0]
+def make(client: Client, nodes: Workflow) -> tuple[np.ndarray, dict[str, float]]:
+    """Run a workflow: -> the clip [F, H, W, 3] uint8, and the seconds that each of its nodes took."""
+    began: list[tuple[str, float]] = []
 
     def watch(event: dict[str, Any]) -> None:
         if event.get("type") == "executing":
-            running = event.get("data", {}).get("node")
-            if running == "sample":
-                seconds[0] = time.monotonic()
-            elif seconds[0] and not seconds[1]:
-                seconds[1] = time.monotonic()
+            began.append((event.get("data", {}).get("node") or "", time.monotonic()))
 
     run = client.submit(nodes, watch, TIMEOUT)
     frames = [np.asarray(Image.open(io.BytesIO(client.download(file))).convert("RGB")) for file in run.files("save")]
-    return np.stack(frames), seconds[1] - seconds[0]
+    return np.stack(frames), {node: then - now for (node, now), (_, then) in itertools.pairwise(began)}

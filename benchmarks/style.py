@@ -56,12 +56,14 @@ class Made:
 
     scenes: list[Scene] = field(default_factory=list)
     clips: list[np.ndarray] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)  # of sampling
+    fits: list[float] = field(default_factory=list)      # seconds of finding words
 
-    def add(self, scene: Scene, made: tuple[np.ndarray, float]) -> None:
+    def add(self, scene: Scene, clip: np.ndarray, seconds: dict[str, float]) -> None:
         self.scenes.append(scene)
-        self.clips.append(made[0])
-        self.seconds.append(made[1])
+        self.clips.append(clip)
+        self.seconds.append(seconds.get("sample", 0.0))
+        self.fits.append(seconds.get("words", 0.0))
 
 
 def plain(scene: Scene, seed: int) -> str:
@@ -89,14 +91,14 @@ def clips_of(client: Client, style: str, count: int, fits: int, objects: tuple[s
     out = {way: Made() for way in (*WAYS, TRUTH)}
     for n, scene in enumerate(singles(max(count, fits), objects, seed)):
         wanted, text = in_style(scene, style), plain(scene, n)
-        out[TRUTH].add(wanted, (render(wanted, frames=how.frames).frames, 0.0))
+        out[TRUTH].add(wanted, render(wanted, frames=how.frames).frames, {})
         others = [name for name in objects if name != scene.things[0].object]
         shown = others[n % len(others)]
         picture = upload(client, f"bench_{style}_{n}.png", drawing(shown, style, scene.background))
         said = f"a {shown} on a {scene.background} background"
         for way, some in zip(WAYS, (max(count, fits), count, count, count, fits), strict=True):
             if n < some:
-                out[way].add(wanted, make(client, workflow(how, text, n, way, picture, said)))
+                out[way].add(wanted, *make(client, workflow(how, text, n, way, picture, said)))
                 print(f"{style} {way} {n}: {out[way].seconds[-1]:.0f} s", flush=True)
     return out
 
@@ -158,6 +160,8 @@ def figures_of(parts: dict[str, dict[str, Made]], objects: tuple[str, ...], judg
         for way in ("reference", "words", "words and palette"):
             if ways[way].clips:
                 note(way, {"cost": float(np.median(ways[way].seconds) / np.median(ways["none"].seconds))})
+        if ways["words"].clips:
+            note("words", {"fit_seconds": float(np.median(ways["words"].fits))})
     return {name: round(float(np.mean(values)), 4) for name, values in found.items()}
 
 

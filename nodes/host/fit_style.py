@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ...stunet_core.lora import Lora, targets
+from .descent import Descent
 from .fitting import Loss, Task, check_fit, described, half, shower
 from .streamed import unstreamed
 
@@ -97,15 +98,17 @@ def fitted(model: ModelPatcher, task: Task, settings: Settings) -> tuple[Lora, f
         lora = Lora({name: loss.weights[name] for name in targets(loss.net, settings.layers)}, settings.rank, generator)
         lora.to(model.load_device)
         adam = torch.optim.AdamW(lora.parameters(), lr=settings.learning_rate, weight_decay=0.0)
-        before = loss.checked(loss.weights)
+        before, descent = loss.checked(loss.weights), Descent(settings.batch)
+
+        def value(*drawn: Tensor) -> tuple[Tensor, Tensor]:
+            return loss(lora.changed(loss.weights), loss.inputs, *drawn)
+
         for step in range(settings.steps):
             mm.throw_exception_if_processing_interrupted()
             rows = torch.randint(len(task.latents), (settings.batch,), generator=generator)
             times = (torch.rand(settings.batch, generator=generator) * len(loss.sigmas)).long()
             noise = torch.randn(settings.batch, *task.latents.shape[1:], generator=generator)
-            value, clean = loss(lora.changed(loss.weights), loss.inputs, rows, times, noise)
-            adam.zero_grad(set_to_none=True)
-            value.backward()
+            clean = descent.gradients(list(lora.parameters()), value, rows, times, noise)
             nn.utils.clip_grad_norm_(lora.parameters(), CLIPPED)
             adam.step()
             bar.update_absolute(step + 1, settings.steps, show(clean) if step % SHOW_EVERY == 0 else None)

@@ -11,6 +11,7 @@ from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
 from ...stunet_core.words import Found, Words, add_words
+from .descent import Descent
 from .fitting import Loss, Task, check_fit, described, half, shower
 from .streamed import unstreamed
 
@@ -65,15 +66,17 @@ def fitted(model: ModelPatcher, task: Task, pooled: Tensor | None, settings: Set
         loss = Loss(model, task)
         found = Found(loss.inputs["context"], pooled_of(loss.inputs.get("y"), pooled))
         adam = torch.optim.Adam(found.parameters(), lr=settings.learning_rate)
-        before = loss.checked(loss.weights)
+        before, descent = loss.checked(loss.weights), Descent(settings.batch)
+
+        def value(*drawn: Tensor) -> tuple[Tensor, Tensor]:
+            return loss(loss.weights, found.told(loss.inputs), *drawn)
+
         for step in range(settings.steps):
             mm.throw_exception_if_processing_interrupted()
             rows = (torch.arange(settings.batch) + step) % len(task.latents)
             strata = (torch.rand(settings.batch, generator=generator) + torch.arange(settings.batch)) / settings.batch
             noise = torch.randn(settings.batch, *task.latents.shape[1:], generator=generator)
-            value, clean = loss(loss.weights, found.told(loss.inputs), rows, (strata * len(loss.sigmas)).long(), noise)
-            adam.zero_grad(set_to_none=True)
-            value.backward()
+            clean = descent.gradients(list(found.parameters()), value, rows, (strata * len(loss.sigmas)).long(), noise)
             adam.step()
             bar.update_absolute(step + 1, settings.steps, show(clean) if step % SHOW_EVERY == 0 else None)
         after = loss.checked(loss.weights, found.told(loss.inputs))
