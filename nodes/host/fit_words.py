@@ -81,7 +81,8 @@ def fitted(model: ModelPatcher, task: Task, pooled: Tensor | None, settings: Set
             bar.update_absolute(step + 1, settings.steps, show(clean) if step % SHOW_EVERY == 0 else None)
         after = loss.checked(loss.weights, found.told(loss.inputs))
         words = found.words()
-    return Words(*(None if part is None else part.detach().cpu() for part in (words.tokens, words.pooled))), before, after  # type: ignore[arg-type]
+    pooled = None if words.pooled is None else words.pooled.detach().cpu()
+    return Words(words.tokens.detach().cpu(), pooled), before, after
 
 
 def pooled_of(y: Tensor | None, pooled: Tensor | None) -> Tensor | None:
