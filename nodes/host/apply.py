@@ -21,6 +21,7 @@ from ...stunet_core.skeleton import Skeleton
 from ...stunet_core.spacetime import Clip, check_loop, tell_time, walk
 from ...stunet_core.weights import load_skeleton
 from .mask_input import tell
+from .mini import SAID
 from .sampled_time import draw_time, told
 from .say import say
 from .schedule import use_schedule
@@ -168,11 +169,12 @@ class SpaceTime:
         if x.dtype != dtype:
             raise ValueError(f"model: it now computes in {x.dtype}, but did in {dtype} when STUNet was applied. Put "
                              "the node that changes the precision before Apply STUNet.")
-        emb = tell_time(embed(net, x, timesteps, y, options, clip.frames), x, y, self.skeleton, clip)
+        said = extra.get(SAID, y)  # a style added to the text says nothing of motion, and must not be heard as if it did
+        emb = tell_time(embed(net, x, timesteps, y, options, clip.frames), x, said, self.skeleton, clip)
         host = ComfyHost(net, x, timesteps, y, emb, context, control, options, extra, clip.frames)
         chunks = Chunks(self.chunk(x, clip.rows))
         tried = chunks.frames
-        out = walk(net, x, emb, y, self.skeleton, clip, host, chunks)
+        out = walk(net, x, emb, said, self.skeleton, clip, host, chunks)
         if chunks.frames != tried:  # the next steps need not fail first
             self.fitted[clip.rows, *x.shape[1:]] = chunks.frames or CHUNK
         return out

@@ -13,6 +13,7 @@ from torch import Tensor
 from ...stunet_core.words import Found, Words, add_words
 from .descent import Descent
 from .fitting import Loss, Task, check_fit, described, half, shower
+from .mini import SAID
 from .streamed import unstreamed
 
 SHOW_EVERY = 10  # steps between previews
@@ -94,11 +95,12 @@ def pooled_of(y: Tensor | None, pooled: Tensor | None) -> Tensor | None:
 
 
 def worded(conditioning: list, words: Words, strength: float) -> list:
-    """Conditioning with the words in every prompt of it; at strength 0 it is what it was."""
+    """Conditioning with the words in every prompt of it; at strength 0 it is what it was. What says how things move stays beside it."""
     if not strength:
         return conditioning
     out = []
     for context, options in conditioning:
-        context, pooled = add_words(context, options.get("pooled_output"), words, strength)
-        out.append([context, options if pooled is None else {**options, "pooled_output": pooled}])
+        before = options.get("pooled_output")
+        context, pooled = add_words(context, before, words, strength)
+        out.append([context, options if pooled is None else {SAID: before} | options | {"pooled_output": pooled}])
     return out

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from ...stunet_core.attention import attend
 from .conditioned import check_vae
-from .mini import cpu_multiplies_bfloat16
+from .mini import SAID, cpu_multiplies_bfloat16
 
 CHECKS = 8  # noise levels at which the loss is compared before and after
 
@@ -62,6 +62,7 @@ def described(model: ModelPatcher, conditioning: list, latents: Tensor) -> Task:
     values = {key: cond.process_cond(batch_size=len(latents), device=device, area=None).cond
               for key, cond in conds[0]["model_conds"].items()}
     concat = values.pop("c_concat", None)
+    values.pop(SAID, None)  # for clips
     inputs = {{"c_crossattn": "context"}.get(key, key): value for key, value in values.items() if isinstance(value, Tensor)}
     return Task(latents, None if concat is None else concat.to(device), {key: value.to(device) for key, value in inputs.items()})
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import comfy.conds
 import comfy.latent_formats
 import comfy.model_base
 import comfy.model_management as mm
@@ -23,6 +24,7 @@ from .mini_vae import MiniVAE
 from .shelf import Shelf
 
 MASK, GIVEN = slice(0, 1), slice(1, 5)  # channels of the concat conditioning
+SAID = "stunet_said"  # the pooled text as it was before a style was added to it: in conditioning, and among the U-Net's arguments
 
 
 def load_mini(shelf: Shelf, path: Path) -> tuple[ModelPatcher, CLIP, VAE]:
@@ -94,7 +96,9 @@ class MiniModel(comfy.model_base.BaseModel):
                 raise ValueError(f"conditioning: its {name} is {text.shape[-1]} wide, the mini model's is {width}. It "
                                  "comes from another model's CLIP: encode the prompt with the CLIP output of "
                                  "STUNetLoadMini.")
-        return super().extra_conds(**kwargs)
+        out = super().extra_conds(**kwargs)
+        said = kwargs.get(SAID)  # always there, or conditionings with and without a style would be run one by one
+        return {**out, SAID: out["y"] if said is None else comfy.conds.CONDRegular(said)}
 
 
 def unet_config(config: MiniConfig) -> dict[str, Any]:

@@ -57,12 +57,32 @@ def test_added_words_are_in_every_token_and_in_the_pooled_embedding(graph: Any) 
     ((context, options),) = out
     assert torch.allclose(context - said[0][0], (0.5 * words.tokens).expand_as(context), atol=1e-5)
     assert torch.allclose(options["pooled_output"] - said[0][1]["pooled_output"], 0.5 * words.pooled, atol=1e-5)
-    assert {key: value for key, value in options.items() if key != "pooled_output"} == {
-        key: value for key, value in said[0][1].items() if key != "pooled_output"}
+    assert torch.equal(options["stunet_said"], said[0][1]["pooled_output"])
+    assert set(options) == {*said[0][1], "stunet_said"}
     (nothing,) = graph.run("STUNetAddWords", conditioning=said, words=words, strength=0.0)
     assert torch.equal(nothing[0][0], said[0][0]) and torch.equal(nothing[0][1]["pooled_output"], said[0][1]["pooled_output"])
     (back,) = graph.run("STUNetAddWords", conditioning=out, words=words, strength=-0.5)
     assert torch.allclose(back[0][0], said[0][0], atol=1e-5), "several add up"
+    assert torch.equal(back[0][1]["stunet_said"], said[0][1]["pooled_output"]), "what was said first"
+
+
+def test_what_moves_hears_the_prompt_without_the_words(graph: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock and the temporal layers get the pooled text as it was; the image layers get it with the words."""
+    mini = graph.mini()
+    words, said = fit(graph, mini), prompt(graph, mini)
+    (worded,) = graph.run("STUNetAddWords", conditioning=said, words=words, strength=1.0)
+    apply = graph.pack.module("nodes.host.apply")
+    heard: list[tuple[torch.Tensor, torch.Tensor]] = []
+    real_embed, real_walk = apply.embed, apply.walk
+    seen: list[torch.Tensor] = []
+    monkeypatch.setattr(apply, "embed", lambda net, x, t, y, *rest: (seen.append(y), real_embed(net, x, t, y, *rest))[1])
+    monkeypatch.setattr(apply, "walk", lambda net, x, emb, y, *rest: (heard.append((seen[-1], y)), real_walk(net, x, emb, y, *rest))[1])
+    graph.sample(graph.apply(mini[0]), mini[1], torch.zeros(4, 4, 8, 8), steps=1, positive=worded)
+    (told, moving) = heard[0]
+    assert len(heard) == 1, "both conditionings in one call"
+    shift = (told - moving).abs().amax(dim=1)
+    assert torch.allclose(shift.sort().values[-4:], words.pooled.abs().max().expand(4), rtol=0.02), "the prompt's frames"
+    assert shift.sort().values[:4].max() == 0, "the negative prompt has none"
 
 
 @pytest.mark.parametrize("family", ["SD15", "SDXL"])
