@@ -13,6 +13,7 @@ from launch.client import Client, Run
 from stunet_core import metrics
 from tests.host.video import decode, pictures
 from training.judges import Judges
+from training.world import STYLES
 
 # frames, height, width of what each saves
 SIZES = {"image_to_video": (80, 128, 128), "key_frames": (48, 128, 128), "styled_image_to_video": (48, 128, 128),
@@ -143,12 +144,24 @@ def beside(given: np.ndarray) -> np.ndarray:
 
 
 def test_four_pictures_give_one_prompt_four_looks(finished: Finished, client: Client) -> None:
-    """Four branches of one graph, each with a style of its own: no two clips are alike, though prompt and seed are."""
+    """Four branches of one graph, each with words of its own: no two clips are alike, though prompt and seed are, and all show it."""
     frames = video(finished, client, "four_styles")
     clips = [frames[:, y:y + 128, x:x + 128] for y in (0, 128) for x in (0, 128)]
     for k, clip in enumerate(clips):
         for other in clips[:k]:
-            assert np.abs(clip - other).mean() > 4
+            assert np.abs(clip - other).mean() > 8
+    judges = Judges.load()
+    seen = [judges.look(clip[::4].astype(np.uint8)) for clip in clips]
+    assert all((some.object.argmax(axis=1) == judges.objects.index("mushroom")).mean() > 0.8 for some in seen)
+    lines = [(some.style.argmax(axis=1) == STYLES.index("line")).mean() for some in seen]
+    assert lines[2] > 0.9 and max(lines[0], lines[1], lines[3]) < 0.1, "the third picture is a line drawing"
+
+
+@pytest.mark.parametrize("name", ["restyle_clip", "styled_image_to_video"])
+def test_a_line_drawing_makes_line_drawings(name: str, finished: Finished, client: Client) -> None:
+    """Of a fox in a clip and of a rocket in a picture, both in colour; no prompt says so."""
+    seen = Judges.load().look(video(finished, client, name).astype(np.uint8))
+    assert (seen.style.argmax(axis=1) == STYLES.index("line")).mean() > 0.5
 
 
 @pytest.mark.parametrize(("name", "alike"), [("video_to_video", 0.95), ("restyle_clip", 0.8)])
