@@ -19,7 +19,7 @@ class STUNetFitWords(io.ComfyNode):
             category="STUNet/style",
             description="Finds what would have to be said for the model to draw as in a picture: seconds of fitting, nothing of the "
                         "model is changed. Add Style Words adds it to any prompt. What the prompt asks for is kept better than with "
-                        "a fitted LoRA or a palette; a style that the model cannot draw is not learned.",
+                        "a palette; a style that the model cannot draw is not learned.",
             inputs=[
                 io.Model.Input("model", tooltip="A U-Net: the mini model, SD1.5, SD2.x or SDXL, also after Apply STUNet: only its "
                                                 "image layers are asked. LoRAs on it are part of it."),
