@@ -19,8 +19,7 @@ from torch import Tensor, nn
 
 from ...stunet_core.lora import Lora, targets
 from .descent import Descent
-from .fitting import Loss, Task, check_fit, described, half, shower
-from .streamed import unstreamed
+from .fitting import Loss, Task, half, prepared, shower
 
 FOLDER = "stunet"  # inside ComfyUI's own folder of LoRAs, so that LoraLoader lists what was fitted
 RECORD = "stunet_fit"  # metadata key
@@ -58,13 +57,8 @@ def fit_style(model: ModelPatcher, clip: Any, vae: Any, pixels: Tensor, caption:
 
     Raises ValueError naming the input that is wrong.
     """
-    check_fit(model, vae, caption)
     check_name(name)
-    kept = unstreamed(model, "a fit")
-    latents = model.model.process_latent_in(vae.encode(pixels))
-    conditioning = clip.encode_from_tokens_scheduled(clip.tokenize(caption))
-    mm.load_models_gpu([kept], memory_required=kept.memory_required([settings.batch * 4, *latents.shape[1:]]), force_full_load=True)
-    task = described(kept, conditioning, latents)
+    kept, task, _ = prepared(model, clip, vae, pixels, caption, settings.batch)
     own = folder()
     file = f"{name}_{fingerprint(kept, task, settings)}.safetensors"
     if not (own / file).is_file():

@@ -12,9 +12,8 @@ from torch import Tensor
 
 from ...stunet_core.words import Found, Words, add_words
 from .descent import Descent
-from .fitting import Loss, Task, check_fit, described, half, shower
+from .fitting import Loss, Task, half, prepared, shower
 from .mini import SAID
-from .streamed import unstreamed
 
 SHOW_EVERY = 10  # steps between previews
 
@@ -43,12 +42,8 @@ def fit_words(model: ModelPatcher, clip: Any, vae: Any, pixels: Tensor, caption:
 
     Raises ValueError naming the input that is wrong.
     """
-    check_fit(model, vae, caption)
-    kept = unstreamed(model, "a fit")
-    latents = model.model.process_latent_in(vae.encode(pixels))
-    conditioning = clip.encode_from_tokens_scheduled(clip.tokenize(caption))
-    mm.load_models_gpu([kept], memory_required=kept.memory_required([settings.batch * 4, *latents.shape[1:]]), force_full_load=True)
-    words, before, after = fitted(kept, described(kept, conditioning, latents), pooled_in(conditioning), settings)
+    kept, task, conditioning = prepared(model, clip, vae, pixels, caption, settings.batch)
+    words, before, after = fitted(kept, task, pooled_in(conditioning), settings)
     log.info("STUNet: fitted words to %d picture(s): loss %.4f -> %.4f", len(pixels), before, after)
     return words
 

@@ -24,6 +24,7 @@ from torch import Tensor
 from ...stunet_core.attention import attend
 from .conditioned import check_vae
 from .mini import SAID, cpu_multiplies_bfloat16
+from .streamed import unstreamed
 
 CHECKS = 8  # noise levels at which the loss is compared before and after
 
@@ -50,6 +51,19 @@ def check_fit(model: ModelPatcher, vae: Any, caption: str) -> None:
     if not caption.strip():
         raise ValueError("caption: is empty; say what the pictures show, such as 'a rocket on a yellow background', so that only "
                          "what the words do not say is learned as style")
+
+
+def prepared(model: ModelPatcher, clip: Any, vae: Any, pixels: Tensor, caption: str, batch: int) -> tuple[ModelPatcher, Task, list]:
+    """The model loaded whole for fitting `batch` noised pictures at once, what is to be fitted, and the caption's conditioning.
+
+    Raises ValueError naming the input that no style can be fitted with.
+    """
+    check_fit(model, vae, caption)
+    kept = unstreamed(model, "a fit")
+    latents = model.model.process_latent_in(vae.encode(pixels))
+    conditioning = clip.encode_from_tokens_scheduled(clip.tokenize(caption))
+    mm.load_models_gpu([kept], memory_required=kept.memory_required([batch * 4, *latents.shape[1:]]), force_full_load=True)
+    return kept, described(kept, conditioning, latents), conditioning
 
 
 def described(model: ModelPatcher, conditioning: list, latents: Tensor) -> Task:

@@ -128,7 +128,7 @@ def test_it_fits_core_models(graph: Any, folder: Path, family: str) -> None:
     module = graph.pack.module("nodes.host.fit_style")
     model = nets.model(family)
     latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    task = module.described(model, nets.prompt(1), latents)
+    task = graph.pack.module("nodes.host.fitting").described(model, nets.prompt(1), latents)
     assert task.concat is None
     assert task.latents.shape == (2, 4, 8, 8)
     lora, before, after = module.fitted(model, task, module.Settings(4, 2, 0.02, 0, "attention"))
