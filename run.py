@@ -28,6 +28,7 @@ STAGES = {
     "export": "no training: writes weights/ from the checkpoints in runs/",
     "own": "not the mini model: temporal layers for your own checkpoint, on your own videos (docs/training.md)",
 }
+ELSEWHERE = {"judges": "training.judges.train", "own": "training.finetune.train"}  # all others are in training/stages
 
 
 def parser() -> argparse.ArgumentParser:
@@ -69,8 +70,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def benchmarks() -> list[str]:
-    """The scripts in benchmarks/ that can be run by name."""
-    return sorted(f.stem for f in (ROOT / "benchmarks").glob("*.py") if not f.stem.startswith("_"))
+    """The folders of benchmarks/ that can be run by name: those with a main.py."""
+    return sorted(f.parent.name for f in (ROOT / "benchmarks").glob("*/main.py"))
 
 
 def main(arguments: list[str]) -> int:
@@ -86,7 +87,7 @@ def main(arguments: list[str]) -> int:
         return train(top, options, rest)
     if options.command == "bench":
         python = environment.prepare(("train",))
-        return module(python, f"benchmarks.{options.name}", rest)
+        return module(python, f"benchmarks.{options.name}.main", rest)
     python = environment.prepare(("train", "test"))
     os.environ[browser.VARIABLE] = str(browser.find_or_install(python))
     return module(python, "pytest", rest)
@@ -145,7 +146,7 @@ def train(top: argparse.ArgumentParser, options: argparse.Namespace, rest: list[
         commands.choices["train"].print_help()
         return 0 if options.help else 2
     python = environment.prepare(("train",))
-    name = "training.export" if options.stage == "export" else f"training.train_{options.stage}"
+    name = ELSEWHERE.get(options.stage, f"training.stages.{options.stage}")
     return module(python, name, [*rest, *(["--help"] if options.help else [])])
 
 

@@ -2,11 +2,11 @@
 
 from comfy_api.latest import io
 
-from ..stunet_core.motion_module import POSITIONS
-from ..stunet_core.strides import PRESETS
-from .host import files
-from .host.apply import apply_skeleton
-from .host.shelf import Shelf
+from ..stunet_core.model.motion_module import POSITIONS
+from ..stunet_core.model.strides import PRESETS
+from .host.runtime import files
+from .host.runtime.weight_cache import Shelf
+from .host.walk.apply import apply_skeleton
 
 TRAINED, OWN = "from the weights", "of the model"
 

@@ -2,9 +2,9 @@
 
 from comfy_api.latest import io
 
-from ..stunet_core.keyframes import read_keyframes
-from ..stunet_core.style import read_weights
-from .host.blend import Style, blend
+from ..stunet_core.guidance.keyframes import read_keyframes
+from ..stunet_core.guidance.style import read_weights
+from .host.style.blend import Style, blend
 
 MORE = ("style_2", "style_3", "style_4")
 

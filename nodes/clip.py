@@ -3,7 +3,7 @@
 import torch
 from comfy_api.latest import io
 
-from ..stunet_core.clip import frame_count
+from ..stunet_core.editing.clip import frame_count
 
 CELL = 8  # pixels per latent cell
 LARGEST = 4096

@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..stunet_core.composite import composite
+from ..stunet_core.editing.composite import composite
 from . import task_inputs
 
 

@@ -12,8 +12,8 @@ from .fit_style import STUNetFitStyle
 from .follow import STUNetFollow
 from .from_clips import STUNetExtend, STUNetInpaint, STUNetOutpaint
 from .from_images import STUNetAnimateRegion, STUNetImageToVideo, STUNetKeyframes
-from .host import files
-from .host.shelf import Shelf
+from .host.runtime import files
+from .host.runtime.weight_cache import Shelf
 from .load_mini import STUNetLoadMini
 from .masks import STUNetMaskPath, STUNetTrackMask
 from .motion_lora import STUNetMotionLora

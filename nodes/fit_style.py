@@ -2,9 +2,9 @@
 
 from comfy_api.latest import io
 
-from ..stunet_core.fit_pictures import FITS, as_rgb, fit
-from ..stunet_core.lora import EVERYTHING, LAYERS
-from .host.fit_style import Settings, fit_style
+from ..stunet_core.checkpoints.lora import EVERYTHING, LAYERS
+from ..stunet_core.editing.fit_pictures import FITS, as_rgb, fit
+from .host.style.fit_style import Settings, fit_style
 
 
 class STUNetFitStyle(io.ComfyNode):

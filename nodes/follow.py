@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from .host.follow import Settings, make_follow
+from .host.guidance.layout_following import Settings, make_follow
 
 
 class STUNetFollow(io.ComfyNode):

@@ -2,14 +2,14 @@
 
 from comfy_api.latest import io
 
-from ..stunet_core import tasks
-from ..stunet_core.keep import doubt, read_mask
-from ..stunet_core.pictures import check_pictures
-from ..stunet_core.times import read_aspect
+from ..stunet_core.editing import tasks
+from ..stunet_core.editing.keep_mask import doubt, read_mask
+from ..stunet_core.editing.pictures import check_pictures
+from ..stunet_core.editing.times import read_aspect
 from . import task_inputs
 from .clip import LARGEST, check
-from .host.conditioned import conditioned
-from .host.say import say
+from .host.runtime.notices import say
+from .host.walk.conditioning import conditioned
 
 AFTER, BEFORE = "after", "before"
 

@@ -2,14 +2,14 @@
 
 from comfy_api.latest import io
 
-from ..stunet_core import tasks
-from ..stunet_core.keep import doubt, read_mask
-from ..stunet_core.pictures import one_picture
-from ..stunet_core.times import read_times
+from ..stunet_core.editing import tasks
+from ..stunet_core.editing.keep_mask import doubt, read_mask
+from ..stunet_core.editing.pictures import one_picture
+from ..stunet_core.editing.times import read_times
 from . import task_inputs
 from .clip import check
-from .host.conditioned import conditioned
-from .host.say import say
+from .host.runtime.notices import say
+from .host.walk.conditioning import conditioned
 
 DURATION = "Duration in seconds, more than 0. The clip gets seconds x fps frames, rounded."
 

@@ -2,9 +2,9 @@
 
 from comfy_api.latest import io
 
-from .host import files
-from .host.mini import load_mini
-from .host.shelf import Shelf
+from .host.mini.model import load_mini
+from .host.runtime import files
+from .host.runtime.weight_cache import Shelf
 
 
 class STUNetLoadMini(io.ComfyNode):

@@ -3,16 +3,16 @@
 import torch
 from comfy_api.latest import io
 
-from ..stunet_core.clip import frame_count
-from ..stunet_core.flow import to_bytes
-from ..stunet_core.keep import doubt, read_mask
-from ..stunet_core.mask_path import PACES, SHAPES, mask_path, read_boxes
-from ..stunet_core.pictures import check_pictures
-from ..stunet_core.times import read_times
-from ..stunet_core.track import speak, track, widen
+from ..stunet_core.editing.clip import frame_count
+from ..stunet_core.editing.flow import to_bytes
+from ..stunet_core.editing.keep_mask import doubt, read_mask
+from ..stunet_core.editing.mask_path import PACES, SHAPES, mask_path, read_boxes
+from ..stunet_core.editing.pictures import check_pictures
+from ..stunet_core.editing.times import read_times
+from ..stunet_core.editing.track import speak, track, widen
 from .clip import LARGEST, LONGEST
-from .host.progress import progress
-from .host.say import say
+from .host.runtime.notices import say
+from .host.runtime.progress import progress
 
 MOST_GROWN = 256  # pixels
 MOST_PIXELS = 2**31  # of all masks together: 8 GiB

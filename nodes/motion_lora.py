@@ -2,8 +2,8 @@
 
 from comfy_api.latest import io
 
-from .host import files
-from .host.motion_lora import add_motion_lora
+from .host.runtime import files
+from .host.walk.motion_lora import add_motion_lora
 
 
 class STUNetMotionLora(io.ComfyNode):

@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from .host.places import place
+from .host.mini.places import place
 
 
 class STUNetPlaces(io.ComfyNode):

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from comfy_api.latest import io, ui
 
-from ..stunet_core.keep import doubt, read_mask
-from ..stunet_core.pictures import check_alike, check_pictures
-from ..stunet_core.report import read_joints, report
-from .host.progress import progress
-from .host.say import say
+from ..stunet_core.editing.keep_mask import doubt, read_mask
+from ..stunet_core.editing.pictures import check_alike, check_pictures
+from ..stunet_core.report.report import read_joints, report
+from .host.runtime.notices import say
+from .host.runtime.progress import progress
 
 
 class STUNetClipReport(io.ComfyNode):

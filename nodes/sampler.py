@@ -3,7 +3,7 @@
 from comfy_api.latest import io
 from comfy_execution.graph_utils import ExecutionBlocker
 
-from .host import sample
+from .host.walk import sample
 
 
 class STUNetSampler(io.ComfyNode):

@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from .host.steady import Settings, make_steady
+from .host.guidance.deflicker import Settings, make_steady
 
 
 class STUNetSteady(io.ComfyNode):

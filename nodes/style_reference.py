@@ -2,10 +2,10 @@
 
 from comfy_api.latest import io
 
-from ..stunet_core.fit_pictures import FITS, as_rgb
-from ..stunet_core.style import read_weights
-from .host import reference
-from .host.reference import Settings, add_reference
+from ..stunet_core.editing.fit_pictures import FITS, as_rgb
+from ..stunet_core.guidance.style import read_weights
+from .host.style import reference
+from .host.style.reference import Settings, add_reference
 
 
 class STUNetStyleReference(io.ComfyNode):

@@ -2,8 +2,8 @@
 
 from comfy_api.latest import io
 
-from ..stunet_core.fit_pictures import FITS, as_rgb, fit
-from .host.fit_words import Settings, fit_words, worded
+from ..stunet_core.editing.fit_pictures import FITS, as_rgb, fit
+from .host.style.textual_inversion import Settings, fit_words, worded
 
 STYLE_WORDS = io.Custom("STUNET_STYLE_WORDS")
 

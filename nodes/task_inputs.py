@@ -4,7 +4,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..stunet_core.clip import frame_count
+from ..stunet_core.editing.clip import frame_count
 from .clip import LONGEST, check
 
 CATEGORY = "STUNet/tasks"

@@ -1,4 +1,4 @@
-"""Small videos with captions, a small checkpoint, and the trainer on them: shared by the tests of `training.train_own`."""
+"""Small videos with captions, a small checkpoint, and the trainer on them: shared by the tests of `training.finetune.train`."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def two_processes(told: list[str]) -> str:
     """The trainer as a launcher starts it, twice, joined by gloo. Returns what the first one printed."""
     shared = os.environ | {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()),
                            "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-W", "ignore", "-m", "training.train_own", *told]
+    command = [sys.executable, "-W", "ignore", "-m", "training.finetune.train", *told]
     started = [subprocess.Popen(command, cwd=ROOT, env=shared | {"RANK": rank, "LOCAL_RANK": rank}, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for rank in ("0", "1")]
     try:

@@ -9,15 +9,15 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from stunet_core.layout import read_layout
+from stunet_core.checkpoints.weights import save_skeleton
 from stunet_core.mini.autoencoder import Autoencoder
 from stunet_core.mini.checkpoint import save_checkpoint
 from stunet_core.mini.config import MiniConfig
 from stunet_core.mini.text import TextEncoder
 from stunet_core.mini.tokenizer import Tokenizer
 from stunet_core.mini.unet import UNet
-from stunet_core.skeleton import Skeleton, lumiere
-from stunet_core.weights import save_skeleton
+from stunet_core.model.layout import read_layout
+from stunet_core.model.skeleton import Skeleton, lumiere
 
 M = TypeVar("M", bound=nn.Module)
 CONFIG = MiniConfig(model_channels=32, channel_mult=(1, 2, 2), head_channels=16, context_dim=32, pooled_dim=32, scale_shift=True)

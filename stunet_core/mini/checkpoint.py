@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..weights import RECORD, fill, read, write
+from ..checkpoints.weights import RECORD, fill, read, write
 from .autoencoder import Autoencoder
 from .config import MiniConfig
 from .text import TextEncoder

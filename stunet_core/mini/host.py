@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ..skeleton import Skeleton
-from ..spacetime import Block, Clip, tell_time, walk
+from ..model.skeleton import Skeleton
+from ..model.walk import Block, Clip, tell_time, walk
 from .unet import UNet, run_layers
 
 

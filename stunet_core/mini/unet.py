@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from ..attention import attend
+from ..model.attention import attend
 from .config import MiniConfig
 
 

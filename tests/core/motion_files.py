@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from stunet_core.motion_module import MotionConfig
-from stunet_core.skeleton import BlockSpec, Skeleton, SkeletonConfig
+from stunet_core.model.motion_module import MotionConfig
+from stunet_core.model.skeleton import BlockSpec, Skeleton, SkeletonConfig
 from tests.tiny import seeded
 
 PLACE = re.compile(r"blocks\.(input|output|middle)_?(\d*)\.(.+)")

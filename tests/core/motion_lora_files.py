@@ -7,7 +7,7 @@ import re
 import torch
 from torch import Tensor
 
-from stunet_core.skeleton import Skeleton
+from stunet_core.model.skeleton import Skeleton
 from tests.core.motion_files import published
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stunet_core import attention
+from stunet_core.model import attention
 
 
 def told(n: int, heads: int, tokens: int, dtype: torch.dtype) -> list[Tensor]:

@@ -6,10 +6,10 @@ from itertools import count
 import pytest
 import torch
 
-from benchmarks._levels import block_levels, level_seconds
-from benchmarks._subject import LENGTH, TINY, Subject
-from stunet_core.layout import read_layout
-from stunet_core.spacetime import Clip
+from benchmarks.speed.levels import block_levels, level_seconds
+from benchmarks.speed.subject import LENGTH, TINY, Subject
+from stunet_core.model.layout import read_layout
+from stunet_core.model.walk import Clip
 
 
 @pytest.fixture(scope="module")

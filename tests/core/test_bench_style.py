@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks._looks import colour_distance, gram_distance
-from benchmarks._styled import Settings, workflow
-from benchmarks.style import TRUTH, WAYS, Made, drawings, figures_of, in_style, kept, nearer, plain
-from benchmarks.tasks import singles
-from training.judges import FrameJudge, Judges, MotionJudge
+from benchmarks.style.looks import colour_distance, gram_distance
+from benchmarks.style.main import TRUTH, WAYS, Made, drawings, figures_of, in_style, kept, nearer, plain
+from benchmarks.style.styled import Settings, workflow
+from benchmarks.tasks.main import singles
+from training.judges.judges import FrameJudge, Judges, MotionJudge
 from training.world import HELD_OUT_STYLES, OBJECT_NAMES, STYLES
 
 OBJECTS = OBJECT_NAMES[:8]

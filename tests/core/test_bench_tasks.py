@@ -9,15 +9,15 @@ import pytest
 import torch
 
 import run
-from benchmarks._edit import edit, pixels, walk_down
-from benchmarks._models import Models
-from benchmarks._sampling import sample_clips
-from benchmarks.tasks import overlap, said, singles, table
-from stunet_core.keep import cells
+from benchmarks.common.models import Models
+from benchmarks.common.sampling import sample_clips
+from benchmarks.tasks.edit import edit, pixels, walk_down
+from benchmarks.tasks.main import overlap, said, singles, table
+from stunet_core.editing.keep_mask import cells
+from stunet_core.editing.tasks import Task
 from stunet_core.mini.autoencoder import Autoencoder
 from stunet_core.mini.text import TextEncoder
 from stunet_core.mini.tokenizer import Tokenizer
-from stunet_core.tasks import Task
 from tests import tiny
 from training.world import OBJECT_NAMES, is_held_out
 
@@ -41,7 +41,7 @@ def test_what_run_py_offers_to_bench_can_be_run():
     names = run.benchmarks()
     assert {"quality", "tasks", "style", "speed", "full_size"} <= set(names)
     for name in names:
-        assert callable(importlib.import_module(f"benchmarks.{name}").main), f"benchmarks/{name}.py has no main()"
+        assert callable(importlib.import_module(f"benchmarks.{name}.main").main), f"benchmarks/{name}/main.py has no main()"
 
 
 def test_clips_of_other_lengths_and_sizes_are_judged(models):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stunet_core.chunks import OUT_OF_MEMORY, Chunks
+from stunet_core.model.chunks import OUT_OF_MEMORY, Chunks
 
 
 class Device:

@@ -6,13 +6,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from stunet_core.clock import CHANNELS, PLACES, clock, evenly
-from stunet_core.hold import GIVEN, MASK
+from stunet_core.mini.clock import CHANNELS, PLACES, clock, evenly
 from stunet_core.mini.host import forward_clip
-from stunet_core.skeleton import Skeleton
-from stunet_core.spacetime import Clip, show_places
+from stunet_core.mini.nearest_given import GIVEN, MASK
+from stunet_core.model.skeleton import Skeleton
+from stunet_core.model.walk import Clip, show_places
 from tests import tiny
-from training.train_image import Timed, named_timed, untimed
+from training.stages.image import Timed, named_timed, untimed
 
 
 def ticking(loud: float = 1.0) -> Skeleton:

@@ -7,10 +7,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from training.apart import each_alone, middles
-from training.evaluate import evaluate_clips, evaluate_images, flicker, speed_error
-from training.judges import Judges, Verdict, new_judges, shrink_clip
-from training.kinematics import Track
+from training.judges.each_alone import each_alone, middles
+from training.judges.evaluate import evaluate_clips, evaluate_images, flicker, speed_error
+from training.judges.judges import Judges, Verdict, new_judges, shrink_clip
+from training.judges.kinematics import Track
 from training.world import BACKGROUNDS, MOTIONS, OBJECT_NAMES, STYLES, Scene, Thing, render
 
 TRAINED = OBJECT_NAMES[:64]
@@ -129,7 +129,7 @@ def test_judges_come_back_from_their_file(tmp_path):
 
 
 def test_other_files_are_not_taken_for_judges(tmp_path):
-    with pytest.raises(FileNotFoundError, match="train_judges"):
+    with pytest.raises(FileNotFoundError, match=r"training\.judges\.train"):
         Judges.load(tmp_path / "none.safetensors")
     (tmp_path / "cut.safetensors").write_bytes(b"\x10\0\0\0")
     save_file({"weight": torch.zeros(2)}, str(tmp_path / "other.safetensors"))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from stunet_core.flow import agree, both_ways, flow, grey, grid, sample_at, to_bytes, warp
+from stunet_core.editing.flow import agree, both_ways, flow, grey, grid, sample_at, to_bytes, warp
 
 cv2.setNumThreads(1)
 

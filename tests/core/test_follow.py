@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stunet_core.follow import coarse, follow, follow_motion, recoloured
+from stunet_core.guidance.layout_following import coarse, follow, follow_motion, recoloured
 
 CLEAN, SOURCE = torch.randn(2, 6, 4, 8, 12, generator=torch.Generator().manual_seed(0))
 

@@ -5,10 +5,10 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from stunet_core.hold import GIVEN, MASK, held, hold_input
 from stunet_core.mini.host import forward_clip
-from stunet_core.skeleton import Skeleton
-from stunet_core.spacetime import Clip
+from stunet_core.mini.nearest_given import GIVEN, MASK, held, hold_input
+from stunet_core.model.skeleton import Skeleton
+from stunet_core.model.walk import Clip
 from tests import tiny
 
 

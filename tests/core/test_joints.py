@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from stunet_core import metrics
-from stunet_core.colours import Colours
-from stunet_core.joints import close, fade, gaps
+from stunet_core.editing.colours import Colours
+from stunet_core.editing.seams import close, fade, gaps
+from stunet_core.report import metrics
 from training.world import Scene, Thing, render
 
 FRAMES, GIVEN = 28, 12

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stunet_core.keyframes import read_keyframes, stairs
+from stunet_core.guidance.keyframes import read_keyframes, stairs
 
 
 def test_they_are_read_in_any_order() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.kinematics import AXIS, CYCLES, Track, says_speed, speed, speed_error, track_correlation
+from training.judges.kinematics import AXIS, CYCLES, Track, says_speed, speed, speed_error, track_correlation
 from training.world import Scene, render
 from training.world.scene import Thing
 

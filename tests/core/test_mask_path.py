@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stunet_core.mask_path import mask_path, read_boxes
+from stunet_core.editing.mask_path import mask_path, read_boxes
 
 SMALL, LARGE = (2.0, 4.0, 8.0, 8.0), (12.0, 4.0, 16.0, 8.0)
 

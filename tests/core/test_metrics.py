@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from stunet_core import metrics
-from stunet_core.flow import to_bytes
-from stunet_core.plot import Panel, ceiling, plot
-from stunet_core.report import read_joints, report, seams
+from stunet_core.editing.flow import to_bytes
+from stunet_core.report import metrics
+from stunet_core.report.plot import Panel, ceiling, plot
+from stunet_core.report.report import read_joints, report, seams
 from training.world import Scene, Thing, render
 
 cv2.setNumThreads(1)

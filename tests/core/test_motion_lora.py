@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from stunet_core.motion_lora import load_motion_lora
+from stunet_core.checkpoints.motion_lora import load_motion_lora
 from tests.core import motion_lora_files
 from tests.core.motion_files import skeleton
 

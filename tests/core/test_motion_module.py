@@ -11,16 +11,16 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from stunet_core.blocks import Time
-from stunet_core.chunks import OUT_OF_MEMORY
-from stunet_core.layout import Layout, read_layout
+from stunet_core.checkpoints.weights import load_skeleton, save_skeleton
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.unet import UNet
-from stunet_core.motion_module import MotionBlock, MotionConfig, sinusoids, spans
-from stunet_core.skeleton import Skeleton
-from stunet_core.spacetime import Clip, Walk
-from stunet_core.weights import load_skeleton, save_skeleton
-from stunet_core.windows import windows
+from stunet_core.model.chunks import OUT_OF_MEMORY
+from stunet_core.model.layout import Layout, read_layout
+from stunet_core.model.motion_module import MotionBlock, MotionConfig, sinusoids, spans
+from stunet_core.model.skeleton import Skeleton
+from stunet_core.model.temporal_blocks import Time
+from stunet_core.model.walk import Clip, Walk
+from stunet_core.model.windows import windows
 from tests import tiny
 from tests.core.motion_files import published, skeleton
 from tests.tiny import seeded

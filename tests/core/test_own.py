@@ -14,20 +14,20 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from stunet_core.hold import MASK
+from stunet_core.checkpoints.weights import save_skeleton
 from stunet_core.mini.host import forward_clip
-from stunet_core.spacetime import Clip
-from stunet_core.weights import save_skeleton
+from stunet_core.mini.nearest_given import MASK
+from stunet_core.model.walk import Clip
 from tests import own, tiny
 from tests.core import motion_files
-from training.own import cache, mini, start
-from training.own.batches import Batches, stack
-from training.own.buckets import buckets, nearest
-from training.own.decode import Unreadable, fit, read_frames, resample, upright
-from training.own.image_model import Encoders, Text
-from training.own.settings import Settings
-from training.own.videos import find_videos
-from training.train_own import Loss, main
+from training.finetune import cache, mini, start
+from training.finetune.batches import Batches, stack
+from training.finetune.buckets import buckets, nearest
+from training.finetune.decode import Unreadable, fit, read_frames, resample, upright
+from training.finetune.image_model import Encoders, Text
+from training.finetune.settings import Settings
+from training.finetune.train import Loss, main
+from training.finetune.videos import find_videos
 
 
 def shard(path: Path, files: dict[str, bytes]) -> None:

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stunet_core.blocks import TimeConv, TimeDown, TimeUp
-from stunet_core.layout import read_layout
 from stunet_core.mini.config import MiniConfig
 from stunet_core.mini.host import TorchHost, forward_clip
 from stunet_core.mini.unet import UNet
-from stunet_core.skeleton import Skeleton, lumiere
-from stunet_core.spacetime import Clip, walk
+from stunet_core.model.layout import read_layout
+from stunet_core.model.skeleton import Skeleton, lumiere
+from stunet_core.model.temporal_blocks import TimeConv, TimeDown, TimeUp
+from stunet_core.model.walk import Clip, walk
 
 TINY = MiniConfig(model_channels=32, channel_mult=(1, 2, 2), attention=(False, True, True), head_channels=16,
                   context_dim=16, pooled_dim=8, text_heads=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stunet_core.steady import apart, bell, steady
+from stunet_core.guidance.deflicker import apart, bell, steady
 
 CLIP = torch.randn(24, 4, 3, 5, generator=torch.Generator().manual_seed(0))
 

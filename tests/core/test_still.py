@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from stunet_core.composite import composite
-from stunet_core.still import LEAST, Plate, stand_still, stood_still
+from stunet_core.editing.composite import composite
+from stunet_core.editing.static_background import LEAST, Plate, stand_still, stood_still
 
 FRAMES, GIVEN, SIDE = 16, 8, 32
 

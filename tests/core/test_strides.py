@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stunet_core import strides
-from stunet_core.layout import find
 from stunet_core.mini.host import TorchHost, forward_clip
 from stunet_core.mini.unet import UNet
-from stunet_core.spacetime import Clip, Walk
+from stunet_core.model import strides
+from stunet_core.model.layout import find
+from stunet_core.model.walk import Clip, Walk
 from tests import tiny
 from tests.core.motion_files import skeleton
 from tests.core.test_motion_module import CHANNELS, inputs

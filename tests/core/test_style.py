@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stunet_core.fit_pictures import FITS, as_rgb, fit
-from stunet_core.style import Moments, Seen, adain, palette, read_weights, repaint, roots, shared
+from stunet_core.editing.fit_pictures import FITS, as_rgb, fit
+from stunet_core.guidance.style import Moments, Seen, adain, palette, read_weights, repaint, roots, shared
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from stunet_core.surroundings import nearest_seen, surroundings
+from stunet_core.editing.surroundings import nearest_seen, surroundings
 
 
 def test_the_nearest_time_at_which_a_place_is_seen() -> None:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from stunet_core import tasks
-from stunet_core.composite import composite
-from stunet_core.keep import cells, doubt, padded, read_mask
-from stunet_core.tasks import Task
-from stunet_core.times import read_aspect, read_times
+from stunet_core.editing import tasks
+from stunet_core.editing.composite import composite
+from stunet_core.editing.keep_mask import cells, doubt, padded, read_mask
+from stunet_core.editing.tasks import Task
+from stunet_core.editing.times import read_aspect, read_times
 
 
 def clip(frames: int = 5, height: int = 16, width: int = 24, seed: int = 0) -> torch.Tensor:

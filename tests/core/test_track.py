@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stunet_core.track import runs, speak, track, widen
+from stunet_core.editing.track import runs, speak, track, widen
 from training.world import Scene, Thing, render
 
 cv2.setNumThreads(1)

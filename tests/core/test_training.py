@@ -9,12 +9,12 @@ from torch import nn
 
 from stunet_core.mini.schedule import add_noise, alphas_bar, velocity
 from stunet_core.mini.tokenizer import BEGIN, END, PAD, UNKNOWN, Tokenizer
-from training.conditions import IMAGE_TASKS, VIDEO_TASKS, draw_tasks, keep_batch, keep_mask, model_input, shifted
-from training.latents import cells
-from training.run_state import Run, Schedule
-from training.sampling import guided, sample
-from training.train_image import Batch, one_frame, weight_on_things
-from training.train_video import cut
+from training.common.conditions import IMAGE_TASKS, VIDEO_TASKS, draw_tasks, keep_batch, keep_mask, model_input, shifted
+from training.common.latents import cells
+from training.common.run_state import Run, Schedule
+from training.common.sampling import guided, sample
+from training.stages.image import Batch, one_frame, weight_on_things
+from training.stages.video import cut
 
 
 def train(folder: Path, stops: list[int]) -> tuple[nn.Module, Run]:

@@ -5,7 +5,7 @@ tested where motion modules use them.
 import pytest
 import torch
 
-from stunet_core.windows import windowed
+from stunet_core.model.windows import windowed
 
 CASES = [(80, 16, 4), (81, 16, 4), (16, 16, 4), (5, 16, 4), (40, 8, 0), (33, 10, 9), (1, 16, 4)]
 

@@ -13,8 +13,8 @@ from safetensors.torch import load, save_file
 
 from launch.client import Client, Workflow, WorkflowFailed, WorkflowRejected
 from launch.server import Server
+from stunet_core.checkpoints.weights import save_skeleton
 from stunet_core.mini.config import MiniConfig
-from stunet_core.weights import save_skeleton
 from tests import tiny
 
 MINI, TEMPORAL = "tiny.safetensors", "tiny_stunet.safetensors"

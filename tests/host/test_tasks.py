@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from launch.client import Client, Run
-from stunet_core import metrics
+from stunet_core.report import metrics
 from tests.host.video import decode, pictures
-from training.judges import Judges
+from training.judges.judges import Judges
 from training.world import STYLES
 
 # frames, height, width of what each saves

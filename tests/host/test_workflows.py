@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from launch.client import Client, Run
-from stunet_core.mask_path import between, read_boxes
+from stunet_core.editing.mask_path import between, read_boxes
 from tests.host.conftest import WORKFLOWS, api_form
 from tests.host.video import decode
-from training.judges import Judges
+from training.judges.judges import Judges
 from training.world import BACKGROUNDS, MOTIONS, STYLES
 
 NAMES = sorted(path.stem for path in (WORKFLOWS / "api").glob("*.json"))

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import torch
 
+from stunet_core.checkpoints.weights import save_skeleton
 from stunet_core.mini.config import MiniConfig
 from stunet_core.mini.host import forward_clip
-from stunet_core.spacetime import Clip
-from stunet_core.weights import save_skeleton
+from stunet_core.model.walk import Clip
 from tests import tiny
 
 CLIP = torch.zeros(6, 4, 8, 8)
@@ -47,8 +47,8 @@ def test_comfyui_gives_the_numbers_of_the_plain_torch_host(graph: Any) -> None:
 def test_chunks_of_frames_change_nothing(graph: Any, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     model = graph.apply(graph.mini()[0])
     whole = forward(model)
-    monkeypatch.setattr(graph.pack.module("nodes.host.apply"), "CHUNK", chunk)
-    monkeypatch.setattr(graph.pack.module("nodes.host.apply"), "LITTLE", 0)
+    monkeypatch.setattr(graph.pack.module("nodes.host.walk.apply"), "CHUNK", chunk)
+    monkeypatch.setattr(graph.pack.module("nodes.host.walk.apply"), "LITTLE", 0)
     assert torch.allclose(forward(model), whole, atol=1e-5)
 
 

@@ -224,8 +224,8 @@ class PicturePrompt:
 @pytest.mark.parametrize("chunk", [1, 4, FRAMES])
 def test_a_picture_for_each_frame_reaches_its_frame(graph: Any, modules: Path, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where frames are worked on in chunks, in which the first rows are not the clip's first frames."""
-    monkeypatch.setattr(graph.pack.module("nodes.host.apply"), "CHUNK", chunk)
-    monkeypatch.setattr(graph.pack.module("nodes.host.apply"), "LITTLE", 0)
+    monkeypatch.setattr(graph.pack.module("nodes.host.walk.apply"), "CHUNK", chunk)
+    monkeypatch.setattr(graph.pack.module("nodes.host.walk.apply"), "LITTLE", 0)
 
     def shown(model: Any) -> Any:
         out, replace = model.clone(), PicturePrompt(FRAMES)

@@ -32,7 +32,7 @@ def test_gradients_are_the_same_in_any_memory(graph: Any, weight: torch.Tensor, 
     ((ROWS * weight).tanh() ** 2).mean().backward()
     wanted = weight.grad.clone()
     seen: list[int] = []
-    descent = graph.pack.module("nodes.host.descent").Descent(4)
+    descent = graph.pack.module("nodes.host.style.descent").Descent(4)
     value = short_of_memory(weight, fits, seen, lambda: descent.in_main_memory)
     shown = descent.gradients([weight], value, ROWS)
     assert torch.allclose(weight.grad, wanted, atol=1e-6), "nothing of a failed attempt is left in it"
@@ -43,13 +43,14 @@ def test_gradients_are_the_same_in_any_memory(graph: Any, weight: torch.Tensor, 
 
 
 def test_what_fits_nowhere_is_said(graph: Any, weight: torch.Tensor) -> None:
+    descent = graph.pack.module("nodes.host.style.descent").Descent(2)
     with pytest.raises(torch.OutOfMemoryError):
-        graph.pack.module("nodes.host.descent").Descent(2).gradients([weight], short_of_memory(weight, 0, [], lambda: False), ROWS[:2])
+        descent.gradients([weight], short_of_memory(weight, 0, [], lambda: False), ROWS[:2])
 
 
 def test_a_fit_in_little_memory_finds_the_same_words(graph: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model, clip, vae = graph.mini()
-    fitting = graph.pack.module("nodes.host.fitting")
+    fitting = graph.pack.module("nodes.host.style.fitting")
     given = {"model": model, "clip": clip, "vae": vae, "image": torch.rand(1, 64, 64, 3), "caption": "a rocket", "steps": 2, "seed": 0,
              "learning_rate": 0.02, "size": 64, "fit": "crop"}
     (whole,) = graph.run("STUNetFitWords", **given)

@@ -15,7 +15,7 @@ from tests.nodes.conftest import Pack
 @pytest.mark.parametrize("folder", ["stunet", "animatediff_models"])
 def test_folders_of_extra_model_paths_are_searched(pack: Pack, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As ComfyUI starts: the user's file is read first, then the pack registers its folders."""
-    files, folder_paths = pack.module("nodes.host.files"), importlib.import_module("folder_paths")
+    files, folder_paths = pack.module("nodes.host.runtime.files"), importlib.import_module("folder_paths")
     monkeypatch.setattr(folder_paths, "folder_names_and_paths", {
         name: (list(paths), set(endings)) for name, (paths, endings) in folder_paths.folder_names_and_paths.items() if name != folder})
     elsewhere = tmp_path / "elsewhere"

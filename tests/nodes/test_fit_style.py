@@ -78,7 +78,7 @@ def test_a_model_whose_weights_comfyui_streams_is_fitted_whole(graph: Any, folde
 
 def test_the_same_inputs_are_fitted_once_and_reproduce(graph: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mini = graph.mini()
-    module = graph.pack.module("nodes.host.fit_style")
+    module = graph.pack.module("nodes.host.style.fit_style")
     calls: list[int] = []
     real = module.fitted
     monkeypatch.setattr(module, "fitted", lambda *a: (calls.append(1), real(*a))[1])
@@ -125,10 +125,10 @@ def test_it_fits_the_image_layers_of_a_clip_model(graph: Any, folder: Path) -> N
 @pytest.mark.parametrize("family", ["SD15"])
 def test_it_fits_core_models(graph: Any, folder: Path, family: str) -> None:
     """eps-prediction without mask channels; the loss is that of the noise."""
-    module = graph.pack.module("nodes.host.fit_style")
+    module = graph.pack.module("nodes.host.style.fit_style")
     model = nets.model(family)
     latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    task = graph.pack.module("nodes.host.fitting").described(model, nets.prompt(1), latents)
+    task = graph.pack.module("nodes.host.style.fitting").described(model, nets.prompt(1), latents)
     assert task.concat is None
     assert task.latents.shape == (2, 4, 8, 8)
     lora, before, after = module.fitted(model, task, module.Settings(4, 2, 0.02, 0, "attention"))

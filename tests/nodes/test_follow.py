@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from stunet_core.follow import coarse
+from stunet_core.guidance.layout_following import coarse
 from tests.nodes import nets
 
 EMPTY = torch.zeros(8, 4, 8, 8)

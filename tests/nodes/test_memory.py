@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from benchmarks._subject import TINY, Subject
+from benchmarks.speed.subject import TINY, Subject
 
 
 class Held(TorchDispatchMode):
@@ -57,7 +57,7 @@ def test_comfyui_is_told_what_a_clip_takes(pack: Any, frames: int, monkeypatch: 
     monkeypatch.setattr(F, "scaled_dot_product_attention", lambda q, k, v, **_: torch.empty_like(q))
     clip, pictures = (Subject(TINY, n, 256, "meta", torch.float16) for n in (frames, 8))
     frame = peak(lambda: pictures.image(pictures.x)) / 8
-    told = pack.module("nodes.host.apply").reckoned(frames)
+    told = pack.module("nodes.host.walk.apply").reckoned(frames)
     taken = peak(lambda: clip.clip(clip.x, "lumiere")) / frame
     print(f"{frames} frames: told {told}, taken {taken:.1f} frames' worth")
     assert 0.95 <= told / taken <= 1.25

@@ -33,7 +33,7 @@ def test_layers_that_keep_the_type_of_what_is_loaded_compute_in_the_right_one(
             if prefix + name in state:
                 setattr(layer, name, torch.nn.Parameter(state[prefix + name].clone(), requires_grad=False))
 
-    module = graph.pack.module("nodes.host.mini")
+    module = graph.pack.module("nodes.host.mini.model")
     monkeypatch.setattr(importlib.import_module("comfy.ops").disable_weight_init.Linear, "_load_from_state_dict", keep)
     monkeypatch.setattr(module, "dtypes", lambda device, parameters: (dtype, None))
     model, clip, _ = graph.mini()

@@ -114,7 +114,7 @@ def test_what_is_no_u_net_is_named(graph: Any, family: str, name: str) -> None:
 
 def test_motion_modules_are_listed_and_looked_for_in_both_folders(graph: Any, modules: Path) -> None:
     node = graph.pack.nodes["STUNetApply"]
-    files = graph.pack.module("nodes.host.files")
+    files = graph.pack.module("nodes.host.runtime.files")
     assert {"v2.safetensors", "hotshot.safetensors"} <= set(files.choices(files.SKELETON))
     assert "v2.safetensors" not in files.choices(files.MINI)
     assert node.validate_inputs(weights="v2.safetensors") is True

@@ -58,7 +58,7 @@ def test_patches_after_cross_attention_see_the_shape_they_know(graph: Any) -> No
 
 
 def test_alike(pack: Any) -> None:
-    alike = pack.module("nodes.host.once").alike
+    alike = pack.module("nodes.host.walk.text_cache").alike
     rows = torch.tensor([1.0, 1.0, 2.0, 2.0])
     assert alike(rows, 2).tolist() == [1.0, 2.0]
     assert alike(rows, 4) is None

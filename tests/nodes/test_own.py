@@ -13,15 +13,15 @@ import torch
 from accelerate.state import AcceleratorState
 from safetensors import safe_open
 
-from stunet_core.skeleton import Skeleton, lumiere
-from stunet_core.spacetime import Clip
-from stunet_core.weights import save_skeleton
+from stunet_core.checkpoints.weights import save_skeleton
+from stunet_core.model.skeleton import Skeleton, lumiere
+from stunet_core.model.walk import Clip
 from tests import own
 from tests.nodes import nets
-from training.own.batches import Batch
-from training.own.comfyui import ComfyEncoders, ComfyImage, of_model
-from training.own.start import new_skeleton
-from training.train_own import Loss, main
+from training.finetune.batches import Batch
+from training.finetune.comfyui import ComfyEncoders, ComfyImage, of_model
+from training.finetune.start import new_skeleton
+from training.finetune.train import Loss, main
 
 FRAMES = 4
 FAMILIES = [("SD15", 4), ("SD15", 9), ("SD20", 4), ("SDXL", 4)]

@@ -16,8 +16,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from stunet_core.motion_layouts import read_layout
-from stunet_core.skeleton import Skeleton
+from stunet_core.checkpoints.motion_layouts import read_layout
+from stunet_core.model.skeleton import Skeleton
 from tests.core.motion_files import DIFFUSERS
 from tests.nodes import nets
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from stunet_core.clock import evenly
-from stunet_core.spacetime import Clip
-from stunet_core.weights import save_skeleton
+from stunet_core.checkpoints.weights import save_skeleton
+from stunet_core.mini.clock import evenly
+from stunet_core.model.walk import Clip
 from tests.core.test_clock import ticking
 from tests.nodes import nets
 
@@ -82,7 +82,7 @@ def test_it_acts_in_a_loop_and_on_a_clip_that_goes_on_from_another(graph: Any, m
 
 def test_things_are_shown_to_frames_that_know_their_time(pack: Any) -> None:
     """As they were learned: a clip that goes on from another hears nothing of the clock, unless it is shown places."""
-    told, places, late = pack.module("nodes.host.sampled_time").told, torch.ones(8, 1, 8, 8), {"stunet_late": None}
+    told, places, late = pack.module("nodes.host.mini.sampled_time").told, torch.ones(8, 1, 8, 8), {"stunet_late": None}
     assert told(late, 2, 8, torch.device("cpu")) == {"clock": False}
     clip = Clip(2, 8, **told(late | {"stunet_places": places}, 2, 8, torch.device("cpu")))
     assert clip.clock and clip.times is not None and torch.equal(clip.times, evenly(2, 8)) and clip.places is places

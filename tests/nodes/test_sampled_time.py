@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from stunet_core.clock import SPREAD, evenly
+from stunet_core.checkpoints.weights import save_skeleton
+from stunet_core.mini.clock import SPREAD, evenly
 from stunet_core.mini.host import forward_clip
-from stunet_core.spacetime import Clip
-from stunet_core.weights import save_skeleton
+from stunet_core.model.walk import Clip
 from tests import tiny
 from tests.core.test_clock import ticking
 

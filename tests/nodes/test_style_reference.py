@@ -64,7 +64,7 @@ def test_the_reference_runs_once_per_step_and_without_time(graph: Any, monkeypat
     model, clip, vae = graph.mini()
     rows = passes(monkeypatch, model)
     styled = refer(graph, graph.apply(model), vae, pictures(2))
-    net = graph.pack.module("nodes.host.apply").SpaceTime
+    net = graph.pack.module("nodes.host.walk.apply").SpaceTime
     frames: list[int] = []
     forward = net.forward
     monkeypatch.setattr(net, "forward", lambda self, n, x, *rest: (frames.append(len(x)), forward(self, n, x, *rest))[1])
@@ -87,8 +87,8 @@ def test_one_frame_and_frames_of_chunks_see_the_same(graph: Any, monkeypatch: py
     assert torch.equal(sample(graph, graph.apply(plain), clip, CLIP[:1]), one)
     styled = graph.apply(plain)
     whole = sample(graph, styled, clip)
-    monkeypatch.setattr(graph.pack.module("nodes.host.apply"), "CHUNK", 2)
-    monkeypatch.setattr(graph.pack.module("nodes.host.apply"), "LITTLE", 0)
+    monkeypatch.setattr(graph.pack.module("nodes.host.walk.apply"), "CHUNK", 2)
+    monkeypatch.setattr(graph.pack.module("nodes.host.walk.apply"), "LITTLE", 0)
     assert torch.allclose(sample(graph, styled, clip), whole, atol=5e-3)
 
 
@@ -136,7 +136,7 @@ def test_start_end_and_levels(graph: Any, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_levels_are_told_apart(pack: Any) -> None:
-    reference = pack.module("nodes.host.reference")
+    reference = pack.module("nodes.host.style.reference")
     for family, (all_, fine) in {"SD15": (16, 10), "SDXL": (17, 5)}.items():
         net = nets.model(family).model.diffusion_model
         places = {levels: reference.places(net, levels) for levels in reference.LEVELS}
@@ -201,7 +201,7 @@ def test_references_of_any_kind(graph: Any, fit: str, shape: tuple[int, ...]) ->
 
 def test_statistics_say_so_and_bring_the_palette(graph: Any, caplog: pytest.LogCaptureFixture) -> None:
     model, clip, vae = graph.mini()
-    style = importlib.import_module("stunet_core.style")
+    style = importlib.import_module("stunet_core.guidance.style")
     image = pictures(50)
     with caplog.at_level(logging.INFO):
         out = sample(graph, refer(graph, model, vae, image, mode="statistics"), clip)

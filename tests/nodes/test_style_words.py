@@ -28,7 +28,7 @@ def prompt(graph: Any, mini: tuple, text: str = "a red apple") -> list:
 def test_words_lower_the_loss_and_leave_the_model_alone(graph: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     mini = graph.mini()
     before = loras.weights(mini[0])
-    module = graph.pack.module("nodes.host.fit_words")
+    module = graph.pack.module("nodes.host.style.textual_inversion")
     losses: list[tuple[float, float]] = []
     real = module.fitted
     monkeypatch.setattr(module, "fitted", lambda *a: (lambda out: (losses.append(out[1:]), out)[1])(real(*a)))
@@ -71,7 +71,7 @@ def test_what_moves_hears_the_prompt_without_the_words(graph: Any, monkeypatch: 
     mini = graph.mini()
     words, said = fit(graph, mini), prompt(graph, mini)
     (worded,) = graph.run("STUNetAddWords", conditioning=said, words=words, strength=1.0)
-    apply = graph.pack.module("nodes.host.apply")
+    apply = graph.pack.module("nodes.host.walk.apply")
     heard: list[tuple[torch.Tensor, torch.Tensor]] = []
     real_embed, real_walk = apply.embed, apply.walk
     seen: list[torch.Tensor] = []
@@ -88,8 +88,8 @@ def test_what_moves_hears_the_prompt_without_the_words(graph: Any, monkeypatch: 
 @pytest.mark.parametrize("family", ["SD15", "SDXL"])
 def test_core_models(graph: Any, family: str) -> None:
     """SD1.5 reads no pooled embedding; SDXL's is the first part of what its U-Net is told besides, which is sizes."""
-    module = graph.pack.module("nodes.host.fit_words")
-    fitting = graph.pack.module("nodes.host.fitting")
+    module = graph.pack.module("nodes.host.style.textual_inversion")
+    fitting = graph.pack.module("nodes.host.style.fitting")
     model = nets.model(family)
     said = nets.prompt(1)
     latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -140,7 +140,7 @@ def core_model(graph: Any, channels: int) -> Any:
     """A small random U-Net in SD1.5's layout, as ComfyUI would load it: 4 channels, or 9 for an inpainting one."""
     base, patcher, supported = (importlib.import_module(f"comfy.{name}") for name in
                                 ("model_base", "model_patcher", "supported_models"))
-    config = graph.pack.module("nodes.host.mini").unet_config(tiny.CONFIG)
+    config = graph.pack.module("nodes.host.mini.model").unet_config(tiny.CONFIG)
     config = {name: value for name, value in config.items() if name not in ("num_classes", "adm_in_channels")}
     sd15 = supported.SD15(config | {"in_channels": channels, "use_linear_in_transformer": False})
     sd15.set_inference_dtype(torch.float32, None)
@@ -176,7 +176,7 @@ def test_the_log_says_how_what_is_given_reaches_the_model(graph: Any, caplog: py
         positive, negative, latent, *_ = run(graph, "inpaint", vae, text)
         graph.sample(clip_model_with_time, clip_model, latent["samples"], positive=positive, negative=negative)
     assert "the model has a mask input: it sees the given pixels" in caplog.text
-    how = graph.pack.module("nodes.host.mask_input").how
+    how = graph.pack.module("nodes.host.walk.mask_input").how
     assert "blended into its latents" in how(core_model(graph, 4).model)
     assert "sees the given pixels" in how(core_model(graph, 9).model)
 

@@ -1,0 +1,1 @@
+"""What a clip costs, against windows and single frames."""

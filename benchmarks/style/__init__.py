@@ -1,0 +1,1 @@
+"""How well a clip takes on the style of a picture."""

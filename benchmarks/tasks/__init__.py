@@ -1,0 +1,1 @@
+"""How well masks are tracked and clips are edited."""

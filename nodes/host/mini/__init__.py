@@ -1,0 +1,1 @@
+"""The embedded model as ComfyUI's MODEL, CLIP and VAE."""

@@ -1,0 +1,18 @@
+"""Warnings for the user: in the log, and on the node while it runs."""
+
+import logging
+import sys
+from typing import Any
+
+from comfy_execution.utils import get_executing_context
+
+log = logging.getLogger(__name__)
+
+
+def say(text: str) -> None:
+    """Log a warning and show it on the node that runs now, if a page is open."""
+    log.warning("STUNet: %s", text)
+    serving: Any = sys.modules.get("server")  # ComfyUI's; not there when nodes run without a server
+    context, server = get_executing_context(), serving and getattr(serving.PromptServer, "instance", None)
+    if context is not None and server is not None:
+        server.send_progress_text(text, context.node_id)

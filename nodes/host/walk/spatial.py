@@ -1,0 +1,181 @@
+"""How ComfyUI runs one block of its U-Net: the walk's `Host`, honouring other packs' patches and ControlNets.
+
+Patches see what they would see in core's `UNetModel._forward`: the same options, for the rows at hand. Every chunk
+holds the same frames of every conditioning, so `cond_or_uncond` stays right.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from comfy.ldm.modules.diffusionmodules.openaimodel import forward_timestep_embed
+from comfy.ldm.modules.diffusionmodules.util import timestep_embedding
+from torch import Tensor, nn
+
+from ....stunet_core.model.walk import Block
+from .text_cache import alike, asked_once, asking_once, one_for_all
+
+FRAMES_AT_HAND = "ad_params"  # where patches with something for each frame look (IPAdapter's, since AnimateDiff-Evolved)
+LAYER_PATCH = "forward_timestep_embed_patch"  # patches that run layers themselves
+VIDEO_KEYS = ("time_context", "num_video_frames", "image_only_indicator")  # arguments of ComfyUI's own video layers
+
+
+def embed(net: nn.Module, x: Tensor, timesteps: Tensor, y: Tensor | None, options: dict[str, Any], frames: int) -> Tensor:
+    """The U-Net's embedding of time step and `y`, (b f) e: once for all frames of a row that are told the same."""
+    time, told = alike(timesteps, frames), alike(y, frames)
+    if time is None or (y is not None and told is None) or options.get("patches", {}).get("emb_patch"):
+        return embed_each(net, x, timesteps, y, options)
+    return embed_each(net, x, time, told, options).repeat_interleave(frames, dim=0)
+
+
+def embed_each(net: nn.Module, x: Tensor, timesteps: Tensor, y: Tensor | None, options: dict[str, Any]) -> Tensor:
+    """The same for each of some rows, as core computes it: b, b p -> b e"""
+    emb = net.time_embed(timestep_embedding(timesteps, net.model_channels).to(x.dtype))  # type: ignore[operator]
+    for patch in options.get("patches", {}).get("emb_patch", []):
+        emb = patch(emb, net.model_channels, options)
+    if net.num_classes is not None:
+        if y is None:
+            raise ValueError("model: its U-Net needs pooled conditioning (y), which was not passed")
+        emb = emb + net.label_emb(y)  # type: ignore[operator]
+    return emb
+
+
+class ComfyHost:
+    """One forward pass of a `UNetModel`. `x` (b f) c h w is the sampler's batch; all else has one row per row of it."""
+
+    def __init__(self, net: nn.Module, x: Tensor, timesteps: Tensor, y: Tensor | None, emb: Tensor, context: Tensor | None,
+                 control: dict | None, options: dict[str, Any], extra: dict[str, Any], frames: int):
+        self.asked = {"x": x, "timesteps": timesteps, "y": y}
+        self.text = alike(context, frames) if asked_once(net, options) else None  # b m c: for all frames of a row
+        if self.text is not None:
+            options = asking_once(options)
+        self.emb, self.context, self.control, self.options = emb, context, control or {}, options
+        self.frames, self.watched = frames, bool(options.get("patches") or options.get("patches_replace"))
+        self.taken: tuple[Tensor | None, Tensor | None] = None, None
+        options["transformer_index"] = 0
+        self.batch, self.shape = x.shape[0], list(x.shape[1:])
+        self.extra = {key: extra[key] for key in VIDEO_KEYS if key in extra}
+        self.patches = options.get("patches", {})
+        self.inputs = len(net.input_blocks)  # type: ignore[arg-type]
+        self.transformers = first_transformers(net)
+        self.middle_end = net.middle_block[-1] if net.middle_block is not None and len(net.middle_block) > 1 else None
+
+    def spatial(self, layers: Sequence[nn.Module], h: Tensor, rows: Tensor, block: Block,
+                size: tuple[int, int] | None) -> Tensor:
+        if layers[0] is not self.middle_end:  # the walk may stop within the middle block, which is entered once
+            h = self.enter(h, rows, block)
+        self.stand(block, h, rows)
+        if transformers(layers):  # they count themselves up, and every chunk passes them anew
+            self.options["transformer_index"] = self.transformers[block]
+        shape = None if size is None else (*h.shape[:2], *size)
+        emb, text = self.emb[rows], self.told(rows)
+
+        def run(some: Sequence[nn.Module], h: Tensor, emb: Tensor) -> Tensor:
+            return forward_timestep_embed(some, h, emb, text, self.options, shape, **self.extra)
+
+        if block[0] == "input" and self.transformers[block] == 0 and not self.patches.get(LAYER_PATCH):
+            early = unread(layers)
+            h = one_for_all(lambda h, emb: run(layers[:early], h, emb), h, emb, self.batch // self.frames)
+            layers = layers[early:]
+        return run(layers, h, emb)
+
+    def told(self, rows: Tensor) -> Tensor | None:
+        """The text for `rows`; taken once for all blocks of a level, where its frames are not in chunks."""
+        if self.text is not None or self.context is None:
+            return self.text  # every chunk holds frames of every conditioning
+        if self.taken[0] is not rows:
+            self.taken = rows, self.context[rows]
+        return self.taken[1]
+
+    def after(self, h: Tensor, rows: Tensor, block: Block) -> Tensor:
+        self.stand(block, h, rows)
+        h = self.controlled(h, rows, block)
+        if block[0] == "input":
+            for patch in self.patches.get("input_block_patch", []):
+                h = patch(h, self.options)
+        if block[0] == "middle":
+            for patch in self.patches.get("middle_block_after_patch", []):
+                told = {**self.asked, "emb": self.emb, "context": self.context}
+                told = {name: None if value is None else value[rows] for name, value in told.items()}
+                h = patch({"h": h, "transformer_options": self.options, **told})["h"]
+        return h
+
+    def skip(self, h: Tensor, skip: Tensor, rows: Tensor, block: Block) -> tuple[Tensor, Tensor]:
+        self.stand(block, h, rows)
+        skip = self.controlled(skip, rows, block)
+        for patch in self.patches.get("output_block_patch", []):
+            h, skip = patch(h, skip, self.options)
+        return h, skip
+
+    def enter(self, h: Tensor, rows: Tensor, block: Block) -> Tensor:
+        """What patches do to an input block's output that its skip connection does not see: on entering the next."""
+        name, index = block
+        before = ("input", index - 1) if name == "input" else ("input", self.inputs - 1)
+        if name == "output" or before[1] < 0:
+            return h
+        for patch in self.patches.get("input_block_patch_after_skip", []):
+            self.stand(before, h, rows)
+            h = patch(h, self.options)
+        return h
+
+    def stand(self, block: Block, h: Tensor, rows: Tensor) -> None:
+        """Tell patches where they are, how many rows there are, and which frames of the clip these are."""
+        self.options["block"] = block
+        self.options["original_shape"] = [h.shape[0], *self.shape]
+        if self.watched:
+            others = self.options.get(FRAMES_AT_HAND) or {}
+            self.options[FRAMES_AT_HAND] = {**others, "sub_idxs": self.at_hand(rows), "full_length": self.frames}
+
+    def at_hand(self, rows: Tensor) -> list[int]:
+        """The frames of the clip that each conditioning's share of `rows` stands for."""
+        conds = self.batch // self.frames
+        return (rows[:len(rows) // conds] % self.frames).tolist()
+
+    def controlled(self, h: Tensor, rows: Tensor, block: Block) -> Tensor:
+        """Add the ControlNet's residual for this block: of its frames only, at a level where time is strided.
+
+        ComfyUI's own `apply_control` takes the lists' tensors from the end, and only logs a shape that does not fit.
+        """
+        name, index = block
+        residuals = self.control.get(name, [])
+        residual = residuals[-1 - index] if index < len(residuals) else None
+        if residual is None:
+            return h
+        if residual.shape[0] not in (1, self.batch) or residual.shape[1:] != h.shape[1:]:
+            raise ValueError(f"control: the residual for {name} block {index} is {tuple(residual.shape)}; the model "
+                             f"needs {self.batch} (or 1) x {tuple(h.shape[1:])}. The ControlNet was made for another "
+                             "model, or its hint has another number of frames than the clip: give it 1, or as many.")
+        if residual.shape[0] == self.batch:
+            residual = residual[rows.to(residual.device)]
+        return h + residual.to(h)
+
+
+def first_transformers(net: nn.Module) -> dict[Block, int]:
+    """For each block, how many transformers come before it: core's `transformer_index` on entering it."""
+    places: list[tuple[Block, Any]] = [(("input", i), layers) for i, layers in enumerate(net.input_blocks)]  # type: ignore[arg-type]
+    places += [(("middle", 0), net.middle_block or ())]
+    places += [(("output", i), layers) for i, layers in enumerate(net.output_blocks)]  # type: ignore[arg-type]
+    first, count = {}, 0
+    for block, layers in places:
+        first[block] = count
+        count += transformers(layers)
+    return first
+
+
+def unread(layers: Sequence[nn.Module]) -> int:
+    """How many layers stand before the first that reads the text."""
+    return next((i for i, layer in enumerate(layers) if transformers([layer])), len(layers))
+
+
+def transformers(layers: Iterable[nn.Module]) -> int:
+    """How many of `layers` are transformers."""
+    return sum(type(layer).__name__ == "SpatialTransformer" for layer in layers)
+
+
+def conditionings(options: dict[str, Any], rows: int) -> int:
+    """How many conditionings share a batch of `rows`; the frames of each follow one another."""
+    count = len(options.get("cond_or_uncond") or [0])
+    if rows % count:
+        raise ValueError(f"model: {rows} rows do not divide into {count} conditionings of one clip each; a node before "
+                         "this one cut the batch. Put that node after Apply STUNet, or remove it.")
+    return count
+

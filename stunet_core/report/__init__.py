@@ -1,0 +1,1 @@
+"""How good a clip is: metrics, text and plots."""

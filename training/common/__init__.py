@@ -1,0 +1,1 @@
+"""What several trainers share: the run's state, data, caches, conditions, sampling, contact sheets."""
