@@ -13,6 +13,7 @@ from stunet_core.checkpoints.weights import save_skeleton
 from stunet_core.mini.autoencoder import Autoencoder
 from stunet_core.mini.checkpoint import save_checkpoint
 from stunet_core.mini.config import MiniConfig
+from stunet_core.mini.picture_encoder import PictureEncoder
 from stunet_core.mini.text import TextEncoder
 from stunet_core.mini.tokenizer import Tokenizer
 from stunet_core.mini.unet import UNet
@@ -20,9 +21,11 @@ from stunet_core.model.layout import read_layout
 from stunet_core.model.skeleton import Skeleton, lumiere
 
 M = TypeVar("M", bound=nn.Module)
-CONFIG = MiniConfig(model_channels=32, channel_mult=(1, 2, 2), head_channels=16, context_dim=32, pooled_dim=32, scale_shift=True)
+CONFIG = MiniConfig(model_channels=32, channel_mult=(1, 2, 2), num_res_blocks=(1, 2, 1), attention=(False, True, True), head_channels=16,
+                    context_dim=32, pooled_dim=32)
 WORDS = ("a", "3d", "style", "rocket", "flying", "up", "on", "purple", "background")
-RGB = [[0.3, 0.2, 0.1], [0.1, 0.3, 0.2], [0.2, 0.1, 0.3], [-0.1, -0.2, -0.3], [0.0, 0.1, 0.0]]
+RGB = [[0.3, 0.2, 0.1], [0.1, 0.3, 0.2], [0.2, 0.1, 0.3], [-0.1, -0.2, -0.3], [0.1, 0.0, 0.1], [0.0, 0.2, 0.0], [0.2, 0.0, 0.0],
+       [0.0, 0.0, 0.2], [0.0, 0.1, 0.0]]
 
 
 def seeded(build: Callable[[], M], seed: int) -> M:
@@ -40,11 +43,25 @@ def unet(config: MiniConfig = CONFIG) -> UNet:
     return seeded(lambda: UNet(config), 0)
 
 
-def skeleton(config: MiniConfig = CONFIG, *, clock: bool = False) -> Skeleton:
+def skeleton(config: MiniConfig = CONFIG) -> Skeleton:
     """Temporal layers for the U-Net of `config`, time halved at each of its two steps."""
     layout = read_layout(UNet(config))
-    return seeded(lambda: Skeleton(lumiere(layout, (2, 2), pooled_channels=config.pooled_dim, head_channels=16,
-                                           clock=clock, model="mini")), 1)
+    return seeded(lambda: Skeleton(lumiere(layout, (2, 2), pooled_channels=config.y_channels, head_channels=16, model="mini")), 1)
+
+
+def autoencoder() -> Autoencoder:
+    """Its latents are of about unit variance, as a real one's."""
+    made = seeded(Autoencoder, 3)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        latents = made.encode(torch.rand(8, 3, 64, 64) * 2 - 1)
+    made.mean.copy_(latents.mean(dim=(0, 2, 3)))
+    made.std.copy_(latents.std(dim=(0, 2, 3)))
+    return made
+
+
+def pictures(config: MiniConfig = CONFIG) -> PictureEncoder:
+    return seeded(lambda: PictureEncoder(config), 5)
 
 
 def write_weights(folder: Path, mini: str = "mini.safetensors", temporal: str = "mini_stunet.safetensors") -> None:
@@ -52,6 +69,5 @@ def write_weights(folder: Path, mini: str = "mini.safetensors", temporal: str = 
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer(WORDS)
     text = seeded(lambda: TextEncoder(CONFIG, len(tokenizer)), 2)
-    save_checkpoint(folder / mini, CONFIG, tokenizer, text, seeded(Autoencoder, 3), unet(),
-                    latent_rgb=RGB)
+    save_checkpoint(folder / mini, CONFIG, tokenizer, text, pictures(), autoencoder(), unet(), latent_rgb=RGB)
     save_skeleton(folder / temporal, skeleton(), {})

@@ -36,9 +36,9 @@ def load_skeleton(path: Path) -> Skeleton:
         return _load_motion_module(path, file)
     config, tensors = described(path, file, CONFIG, "STUNet weights (temporal layers) and no motion modules")
     try:
-        skeleton = Skeleton(SkeletonConfig(**config))
-    except TypeError as error:
-        raise ValueError(f"{path}: its config is of another version of the pack ({error}): update the pack") from error
+        skeleton = Skeleton(SkeletonConfig.from_dict(config))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     fill(skeleton, tensors, path)
     return skeleton
 

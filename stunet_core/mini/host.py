@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from ..model.skeleton import Skeleton
-from ..model.walk import Block, Clip, tell_time, walk
+from ..model.walk import Block, Clip, walk
 from .unet import UNet, run_layers
 
 
@@ -28,8 +28,13 @@ class TorchHost:
 
 def forward_clip(net: UNet, skeleton: Skeleton, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor,
                  clip: Clip) -> Tensor:
-    """x: (rows frames) 9 h w; timesteps: rows; context: rows n c; y: rows p -> v: (rows frames) 4 h w"""
-    emb = net.embed(timesteps, y).repeat_interleave(clip.frames, dim=0)
-    y = y.repeat_interleave(clip.frames, dim=0)
-    emb = tell_time(emb, x, y, skeleton, clip)
+    """The clip model's prediction v, (rows frames) c h w.
+
+    Args:
+        x: (rows frames) in_channels h w, noisy latents and what stands beside them (`inputs.beside_clip`).
+        timesteps: rows.
+        context: rows n c, one text for all frames of a clip.
+        y: (rows frames) y_channels, pooled text and each frame's time (`frame_time.with_time`); temporal blocks hear it too.
+    """
+    emb = net.embed(timesteps.repeat_interleave(clip.frames, dim=0), y)
     return walk(net, x, emb, y, skeleton, clip, TorchHost(emb, context))

@@ -1,18 +1,20 @@
 """The temporal skeleton: every layer that works along time, as one module described by one dataclass."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import prod
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..mini.clock import Clock
 from .layout import Layout, Position
 from .motion_module import MotionBlock, MotionConfig
 from .temporal_blocks import AttentionBlock, ConvBlock, TemporalBlock, TimeDown, TimeUp
 
 KINDS = ("conv", "attention", "motion")
+RETIRED = ("clock", "hold")  # fields of the first generation: what the mini model's own inputs say now
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,7 @@ class SkeletonConfig:
 
     `ratios[i]` frames of level i share one frame of level i + 1. `pooled_channels` is the width of the pooled text that
     the blocks hear beside the U-Net's embedding (0: only the embedding). `motion` describes the blocks of that kind.
-    `hold`: it was trained with what is given held over time (`mini/nearest_given.py`). `clock`: frames are told how far they are from the
-    clip's middle (`mini/clock.py`). `model` names the U-Net it was trained on.
+    `model` names the U-Net it was trained on.
     """
 
     blocks: tuple[BlockSpec, ...]
@@ -49,8 +50,6 @@ class SkeletonConfig:
     joint: bool = True
     model: str = ""
     motion: MotionConfig | None = None
-    hold: bool = False
-    clock: bool = False
 
     def __post_init__(self) -> None:
         blocks = tuple(b if isinstance(b, BlockSpec) else BlockSpec(**b) for b in self.blocks)
@@ -75,6 +74,19 @@ class SkeletonConfig:
     def to_dict(self) -> dict:
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "SkeletonConfig":
+        """Raises ValueError for a config of the first generation's mini model, or of another version of the pack."""
+        retired = [name for name in RETIRED if values.get(name)]
+        if retired:
+            raise ValueError(f"these STUNet weights are of the first generation ({', '.join(retired)}), which this version does not run. "
+                             "Choose the mini_stunet.safetensors that comes with the pack (a file of that name in models/stunet hides it: "
+                             "move it away), or train them anew with `run.py train`")
+        try:
+            return cls(**{name: value for name, value in values.items() if name not in RETIRED})
+        except TypeError as error:
+            raise ValueError(f"its config is of another version of the pack ({error}): update the pack") from error
+
     def check_fits(self, layout: Layout, model: str) -> None:
         """Raise ValueError, naming both, unless these temporal layers fit the U-Net of `layout`."""
         places = {p.name: p.channels for p in layout.positions}
@@ -90,7 +102,7 @@ class SkeletonConfig:
 
 
 def lumiere(layout: Layout, ratios: tuple[int, ...], *, pooled_channels: int = 0, head_channels: int = 32,
-            joint: bool = True, hold: bool = False, clock: bool = False, model: str = "") -> SkeletonConfig:
+            joint: bool = True, model: str = "") -> SkeletonConfig:
     """Lumiere's arrangement: convolution at every level but the coarsest, attention there (2401.12945, sec. 3.1)."""
 
     def spec(p: Position) -> BlockSpec:
@@ -99,7 +111,7 @@ def lumiere(layout: Layout, ratios: tuple[int, ...], *, pooled_channels: int = 0
     return SkeletonConfig(
         blocks=tuple(spec(p) for p in layout.positions), ratios=ratios, down_channels=layout.down_channels,
         up_channels=layout.up_channels, emb_channels=layout.emb_channels, pooled_channels=pooled_channels,
-        head_channels=head_channels, joint=joint, hold=hold, clock=clock, model=model)
+        head_channels=head_channels, joint=joint, model=model)
 
 
 def _block(spec: BlockSpec, config: SkeletonConfig) -> TemporalBlock:
@@ -112,8 +124,7 @@ def _block(spec: BlockSpec, config: SkeletonConfig) -> TemporalBlock:
 
 
 class Skeleton(nn.Module):
-    """The temporal layers. Keys: `blocks.<position>.*`, `down.<level>.*`, `up.<level>.*`, `cond.*`,
-    `clock.*`.
+    """The temporal layers. Keys: `blocks.<position>.*`, `down.<level>.*`, `up.<level>.*`, `cond.*`.
 
     Motion modules hear nothing of the embedding, so a skeleton of nothing else has no `cond`.
     """
@@ -123,7 +134,6 @@ class Skeleton(nn.Module):
         self.config = config
         heard = any(b.kind != "motion" for b in config.blocks)
         self.cond = nn.Linear(config.emb_channels + config.pooled_channels, config.cond_channels) if heard else None
-        self.clock = Clock(config.pooled_channels, config.emb_channels) if config.clock else None
         self.blocks = nn.ModuleDict({b.position: _block(b, config) for b in config.blocks})
         self.down = nn.ModuleDict({
             str(i + 1): TimeDown(c, r)
