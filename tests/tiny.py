@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from stunet_core.checkpoints.weights import save_skeleton
 from stunet_core.mini.autoencoder import Autoencoder
 from stunet_core.mini.checkpoint import save_checkpoint
 from stunet_core.mini.config import MiniConfig
+from stunet_core.mini.frame_time import with_time
 from stunet_core.mini.picture_encoder import PictureEncoder
 from stunet_core.mini.text import TextEncoder
 from stunet_core.mini.tokenizer import Tokenizer
@@ -21,7 +22,7 @@ from stunet_core.model.layout import read_layout
 from stunet_core.model.skeleton import Skeleton, lumiere
 
 M = TypeVar("M", bound=nn.Module)
-CONFIG = MiniConfig(model_channels=32, channel_mult=(1, 2, 2), num_res_blocks=(1, 2, 1), attention=(False, True, True), head_channels=16,
+CONFIG = MiniConfig(model_channels=32, channel_mult=(1, 2, 2), num_res_blocks=(1, 1, 1), attention=(False, True, True), head_channels=16,
                     context_dim=32, pooled_dim=32)
 WORDS = ("a", "3d", "style", "rocket", "flying", "up", "on", "purple", "background")
 RGB = [[0.3, 0.2, 0.1], [0.1, 0.3, 0.2], [0.2, 0.1, 0.3], [-0.1, -0.2, -0.3], [0.1, 0.0, 0.1], [0.0, 0.2, 0.0], [0.2, 0.0, 0.0],
@@ -62,6 +63,14 @@ def autoencoder() -> Autoencoder:
 
 def pictures(config: MiniConfig = CONFIG) -> PictureEncoder:
     return seeded(lambda: PictureEncoder(config), 5)
+
+
+def inputs(rows: int, frames: int, seed: int = 5, h: int = 8, w: int = 8, config: MiniConfig = CONFIG) -> tuple[Tensor, ...]:
+    """What `forward_clip` takes: x (rows frames) c h w, timesteps rows, context rows n c, y (rows frames) p."""
+    g = torch.Generator().manual_seed(seed)
+    x, context = torch.randn(rows * frames, config.in_channels, h, w, generator=g), torch.randn(rows, 5, config.context_dim, generator=g)
+    pooled = torch.randn(rows, config.pooled_dim, generator=g).repeat_interleave(frames, dim=0)
+    return x, torch.linspace(50, 900, rows), context, with_time(pooled, torch.full((rows * frames,), torch.nan))
 
 
 def write_weights(folder: Path, mini: str = "mini.safetensors", temporal: str = "mini_stunet.safetensors") -> None:
