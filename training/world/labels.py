@@ -14,13 +14,13 @@ def labels(scene: Scene) -> dict[str, int]:
     pace, and of a second thing `second` and `second_motion`, -1 without one.
     """
     first = scene.things[0]
-    second = scene.things[1] if len(scene.things) == 2 else None
+    second = scene.things[1] if len(scene.things) > 1 else None
     return {
-        "object": OBJECT_NAMES.index(first.object),
+        "object": OBJECT_NAMES.index(first.object) if first.object in OBJECT_NAMES else -1,
         "style": (STYLES + HELD_OUT_STYLES).index(first.style),
         "background": BACKGROUNDS.index(scene.background),
         "motion": MOTIONS.index(first.motion),
         "pace": PACES.index(first.pace),
-        "second": OBJECT_NAMES.index(second.object) if second else -1,
+        "second": OBJECT_NAMES.index(second.object) if second and second.object in OBJECT_NAMES else -1,
         "second_motion": MOTIONS.index(second.motion) if second else -1,
     }
