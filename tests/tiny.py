@@ -15,6 +15,7 @@ from stunet_core.mini.checkpoint import save_checkpoint
 from stunet_core.mini.config import MiniConfig
 from stunet_core.mini.frame_time import with_time
 from stunet_core.mini.picture_encoder import PictureEncoder
+from stunet_core.mini.pose_head import PoseHead
 from stunet_core.mini.text import TextEncoder
 from stunet_core.mini.tokenizer import Tokenizer
 from stunet_core.mini.unet import UNet
@@ -65,6 +66,13 @@ def pictures(config: MiniConfig = CONFIG) -> PictureEncoder:
     return seeded(lambda: PictureEncoder(config), 5)
 
 
+def pose_head(config: MiniConfig = CONFIG) -> PoseHead:
+    """Things are all over the frame, in most frames there."""
+    made = seeded(lambda: PoseHead(config), 6)
+    made.net[-1].weight.data *= 2
+    return made
+
+
 def inputs(rows: int, frames: int, seed: int = 5, h: int = 8, w: int = 8, config: MiniConfig = CONFIG) -> tuple[Tensor, ...]:
     """What `forward_clip` takes: x (rows frames) c h w, timesteps rows, context rows n c, y (rows frames) p."""
     g = torch.Generator().manual_seed(seed)
@@ -78,5 +86,5 @@ def write_weights(folder: Path, mini: str = "mini.safetensors", temporal: str = 
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer(WORDS)
     text = seeded(lambda: TextEncoder(CONFIG, len(tokenizer)), 2)
-    save_checkpoint(folder / mini, CONFIG, tokenizer, text, pictures(), autoencoder(), unet(), latent_rgb=RGB)
+    save_checkpoint(folder / mini, CONFIG, tokenizer, text, pictures(), pose_head(), autoencoder(), unet(), latent_rgb=RGB)
     save_skeleton(folder / temporal, skeleton(), {})

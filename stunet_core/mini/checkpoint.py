@@ -1,30 +1,35 @@
 """The embedded model as one file, in the key layout of a Stable Diffusion checkpoint."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..checkpoints.weights import RECORD, fill, read, write
+from ..checkpoints.weights import RECORD, built, read, told, write
 from .autoencoder import LATENT_CHANNELS, Autoencoder
 from .config import MiniConfig
 from .picture_encoder import PictureEncoder
+from .pose_head import PoseHead
 from .text import TextEncoder
 from .tokenizer import Tokenizer
 from .unet import UNet
 
 CONFIG = "mini_config"  # metadata key
 GENERATION = 2  # of the model: other inputs, other latents, other text
-UNET, AUTOENCODER, TEXT, PICTURES = "model.diffusion_model.", "first_stage_model.", "cond_stage_model.", "picture_encoder."
+UNET, AUTOENCODER, TEXT, PICTURES, POSES = (
+    "model.diffusion_model.", "first_stage_model.", "cond_stage_model.", "picture_encoder.", "pose_head.")
 MOST_WORDS = 50_000
+
+M = TypeVar("M", bound=nn.Module)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The embedded model: text encoder, picture encoder and autoencoder ready to run, the U-Net as tensors (ComfyUI builds its own).
+    """The embedded model: all its parts ready to run but the U-Net, which is tensors (ComfyUI builds its own).
 
     `latent_rgb` (9 x 3): the colour in [-1, 1] that each latent channel stands for, and the one of zero, for previews.
     """
@@ -33,17 +38,18 @@ class Checkpoint:
     tokenizer: Tokenizer
     text: TextEncoder
     pictures: PictureEncoder
+    pose_head: PoseHead
     autoencoder: Autoencoder
     unet: dict[str, Tensor]
     latent_rgb: list[list[float]]
 
 
 def save_checkpoint(path: Path, config: MiniConfig, tokenizer: Tokenizer, text: TextEncoder, pictures: PictureEncoder,
-                    autoencoder: Autoencoder, unet: UNet, *, latent_rgb: Sequence[Sequence[float]],
+                    pose_head: PoseHead, autoencoder: Autoencoder, unet: UNet, *, latent_rgb: Sequence[Sequence[float]],
                     record: Mapping[str, Any] | None = None) -> None:
     """Write the embedded model to `path` in bf16. `record` says how it was trained and on what."""
     tensors: dict[str, Tensor] = {}
-    for prefix, module in ((UNET, unet), (AUTOENCODER, autoencoder), (TEXT, text), (PICTURES, pictures)):
+    for prefix, module in ((UNET, unet), (AUTOENCODER, autoencoder), (TEXT, text), (PICTURES, pictures), (POSES, pose_head)):
         tensors |= {prefix + name: tensor for name, tensor in module.state_dict().items()}
     described = {"generation": GENERATION, "config": config.to_dict(), "words": tokenizer.words,
                  "latent_rgb": [list(row) for row in latent_rgb]}
@@ -57,24 +63,21 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ValueError: naming the file, when it is missing, damaged, of the first generation, or holds something else.
     """
     described, tensors = read(path, CONFIG, "mini model")
-    try:
-        config, tokenizer, latent_rgb = _described(described)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    config, tokenizer, latent_rgb = told(path, lambda: _described(described))
 
-    def part(prefix: str) -> dict[str, Tensor]:
-        return {name.removeprefix(prefix): t.float() for name, t in tensors.items() if name.startswith(prefix)}
+    def part(prefix: str, build: Callable[[], M]) -> M:
+        own = {name.removeprefix(prefix): t.float() for name, t in tensors.items() if name.startswith(prefix)}
+        return built(build, own, path)
 
-    with torch.device("meta"):  # the file's tensors are taken as they are
-        text, pictures, autoencoder, unet = TextEncoder(config, len(tokenizer)), PictureEncoder(config), Autoencoder(), UNet(config)
-    for module, prefix in ((text, TEXT), (pictures, PICTURES), (autoencoder, AUTOENCODER), (unet, UNET)):
-        fill(module, part(prefix), path, assign=True)
-    return Checkpoint(config, tokenizer, text, pictures, autoencoder, dict(unet.state_dict()), latent_rgb)
+    return Checkpoint(
+        config, tokenizer, part(TEXT, lambda: TextEncoder(config, len(tokenizer))), part(PICTURES, lambda: PictureEncoder(config)),
+        part(POSES, lambda: PoseHead(config)), part(AUTOENCODER, Autoencoder), dict(part(UNET, lambda: UNet(config)).state_dict()),
+        latent_rgb)
 
 
-def _described(described: Any) -> tuple[MiniConfig, Tokenizer, list[list[float]]]:
+def _described(described: Mapping[str, Any]) -> tuple[MiniConfig, Tokenizer, list[list[float]]]:
     """What the metadata say. Raises ValueError saying what is wrong with them."""
-    if not isinstance(described, dict) or not isinstance(described.get("config"), dict):
+    if not isinstance(described.get("config"), dict):
         raise ValueError(f"its {CONFIG!r} describes no mini model; the file was altered: copy or download it again")
     generation = described.get("generation", 1)
     if generation == 1:
@@ -97,7 +100,7 @@ def _described(described: Any) -> tuple[MiniConfig, Tokenizer, list[list[float]]
 def _is_table(value: Any, rows: int, columns: int) -> bool:
     """Whether `value` is a list of `rows` lists of `columns` numbers."""
     return (isinstance(value, list) and len(value) == rows and all(isinstance(row, list) and len(row) == columns for row in value)
-            and all(isinstance(number, int | float) for row in value for number in row))
+            and all(isinstance(number, int | float) and isfinite(number) for row in value for number in row))
 
 
 def colours(latents: Tensor, images: Tensor) -> list[list[float]]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from .frame_time import TIME_CHANNELS
-from .inputs import BESIDE
+from .inputs import beside_channels
 
 GROUPS = 32  # of every group norm
 NUMBERS = {  # what each field may be, least and most: a config comes from a file that anyone may have written
@@ -52,7 +52,9 @@ class MiniConfig:
         if not len(self.channel_mult) == len(self.num_res_blocks) == len(self.attention):
             raise ValueError(f"channel_mult, num_res_blocks and attention have {len(self.channel_mult)}, {len(self.num_res_blocks)} and "
                              f"{len(self.attention)} entries: give one per level")
-        for channels in (self.model_channels, *(mult * self.model_channels for mult in self.channel_mult)):
+        if self.channel_mult[0] != 1:
+            raise ValueError(f"channel_mult: begins with {self.channel_mult[0]}; it must begin with 1, since the net ends as wide as it begins")
+        for channels in (mult * self.model_channels for mult in self.channel_mult):
             if channels % GROUPS or channels % self.head_channels or channels > WIDEST:
                 raise ValueError(f"model_channels, channel_mult: a level has {channels} channels; it must be a multiple of {GROUPS} (group "
                                  f"norm) and of head_channels={self.head_channels}, and at most {WIDEST}")
@@ -66,7 +68,7 @@ class MiniConfig:
     @property
     def in_channels(self) -> int:
         """The noisy latents, and what stands beside them (`inputs.py`)."""
-        return 2 * self.latent_channels + BESIDE
+        return self.latent_channels + beside_channels(self.latent_channels)
 
     @property
     def y_channels(self) -> int:

@@ -1,8 +1,8 @@
 """The time of a frame in its clip, told to the U-Net beside the pooled text, so that the image model knows where a thing is by then.
 
 Convolutions and rotary positions are the same at any time: nothing else says in pure noise, where a clip's motion is decided, how far
-it has come. Times are in frames at 16 a second from the clip's middle; NaN is a time that is not told (single images, loops, which have
-no middle, and clips of which something is given, which says itself when it is).
+it has come. Times are in frames at 16 a second from the clip's middle, where single images are; NaN is a time that is not told (of loops,
+which have no middle, and of pictures and clips of which something is given, which says itself when it is).
 """
 
 import math
@@ -25,11 +25,15 @@ def features(times: Tensor) -> Tensor:
     return torch.cat([times / FAR, angles.sin(), angles.cos()], dim=-1)
 
 
+def told(times: Tensor) -> Tensor:
+    """Times n (NaN: not told) -> n TIME_CHANNELS: the features and 1, or zeros where it is not told"""
+    known = (~times.isnan())[:, None]
+    return torch.cat([features(times.nan_to_num()) * known, known.float()], dim=1)
+
+
 def with_time(pooled: Tensor, times: Tensor) -> Tensor:
     """The U-Net's `y`: pooled text n p and times n (NaN: not told) -> n (p + TIME_CHANNELS)"""
-    told = ~times.isnan()
-    heard = features(times.nan_to_num()) * told[:, None]
-    return torch.cat([pooled, heard.to(pooled), told[:, None].to(pooled)], dim=1)
+    return torch.cat([pooled, told(times).to(pooled)], dim=1)
 
 
 def evenly(rows: int, frames: int, spacing: float = 1.0, device: torch.device | None = None) -> Tensor:

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 from ..model.skeleton import Skeleton
 from ..model.walk import Block, Clip, walk
+from .draft import drafts
+from .pose_head import PoseHead
 from .unet import UNet, run_layers
 
 
@@ -24,6 +26,20 @@ class TorchHost:
 
     def skip(self, h: Tensor, skip: Tensor, rows: Tensor, block: Block) -> tuple[Tensor, Tensor]:
         return h, skip
+
+
+def clip_drafts(pose_head: PoseHead, words: Tensor, times: Tensor, pictures: Tensor, shown: Tensor, height: int, width: int) -> Tensor:
+    """The drafts of clips' frames where the pose head guesses things to be: (rows frames) 18 h w, 0 where no time is told.
+
+    Args:
+        words: rows p, pooled text without what pictures add to it.
+        times: rows frames, NaN where they are not told.
+        pictures, shown: rows 2 9 8 8, and bool rows 2 (`draft.drafts`).
+    """
+    def each(of_rows: Tensor) -> Tensor:
+        return of_rows.repeat_interleave(times.shape[1], dim=0)
+
+    return drafts(pose_head.poses(each(words), times.flatten()), each(pictures), each(shown), height, width)
 
 
 def forward_clip(net: UNet, skeleton: Skeleton, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor,

@@ -1,6 +1,6 @@
 """What stands beside the noisy latents in the U-Net's input: the same for training and for ComfyUI.
 
-Channels, in this order: noisy latents | mask 1 (1: to be generated, 0: given) | given | coordinates 2 | places 2.
+Channels, in this order: noisy latents | mask 1 (1: to be generated, 0: given) | given | coordinates 2 | drafts 2 (c + 1).
 """
 
 import torch
@@ -8,9 +8,19 @@ from torch import Tensor
 
 from .nearest_given import nearest_given
 
-MASK, COORDINATES, PLACES = 1, 2, 2  # channels
-BESIDE = MASK + COORDINATES + PLACES  # and as many as the latents have, for what is given
+SLOTS = 2  # pictures beside a prompt: slot k shows its k-th thing, the left one first
+MASK, COORDINATES = 1, 2  # channels
 EDGE = 1.5  # coordinates run from -EDGE to EDGE
+
+
+def beside_channels(latent: int) -> int:
+    """How many channels stand beside noisy latents of `latent` channels: 29 beside 8."""
+    return MASK + latent + COORDINATES + draft_channels(latent)
+
+
+def draft_channels(latent: int) -> int:
+    """How many of them are drafts: latents and coverage of each slot."""
+    return SLOTS * (latent + 1)
 
 
 def coordinates(height: int, width: int, device: torch.device | None = None) -> Tensor:
@@ -19,32 +29,28 @@ def coordinates(height: int, width: int, device: torch.device | None = None) -> 
     return torch.stack([x.expand(height, -1), y[:, None].expand(-1, width)])
 
 
-def beside(mask: Tensor, given: Tensor, places: Tensor | None = None) -> Tensor:
-    """All input channels but the noisy latents, for frames that are whole: n (5 + c) h w
+def beside(mask: Tensor, given: Tensor, drafts: Tensor | None = None) -> Tensor:
+    """All input channels but the noisy latents, for frames that are whole: n `beside_channels` h w
 
     Args:
         mask: n 1 h w, 1 where to generate.
         given: n c h w, known latents, and what `nearest_given` fills in elsewhere.
-        places: n 2 h w from `shown`: where the first and the second thing are. None: it is not told.
+        drafts: n 2(c+1) h w from `draft.drafts`: the pictures of the prompt's things, drawn where they are. None: there are none.
     """
     n, _, h, w = mask.shape
-    if places is None:
-        places = torch.zeros(n, PLACES, h, w, device=mask.device)
+    if drafts is None:
+        drafts = torch.zeros(n, draft_channels(given.shape[1]), h, w, device=mask.device)
+    drafts = torch.nn.functional.pad(drafts, (0, 0, 0, 0, 0, draft_channels(given.shape[1]) - drafts.shape[1]))  # TEMPORARY: places
     at = coordinates(h, w, mask.device).expand(n, -1, -1, -1)
-    return torch.cat([mask.to(given), given, at.to(given), places.to(given)], dim=1)
+    return torch.cat([mask.to(given), given, at.to(given), drafts.to(given)], dim=1)
 
 
-def beside_clip(mask: Tensor, given: Tensor, frames: int, places: Tensor | None = None) -> Tensor:
+def beside_clip(mask: Tensor, given: Tensor, frames: int, drafts: Tensor | None = None) -> Tensor:
     """`beside` for clips, standing in the batch as (rows frames), with what is given filled in from the nearest frame that has it.
 
     mask: (rows frames) 1 h w; given: (rows frames) c h w, of any value where the mask is 1.
     """
-    return beside(mask, nearest_given(given * (1 - mask.to(given)), mask < 0.5, frames), places)
-
-
-def shown(covered: Tensor) -> Tensor:
-    """How much of each cell a thing covers, 0 to 1, as a place channel has it: -1 nowhere, 1 all of the cell. 0 is kept for "not told"."""
-    return covered * 2 - 1
+    return beside(mask, nearest_given(given * (1 - mask.to(given)), mask < 0.5, frames), drafts)
 
 
 def alone(mask: Tensor, frames: int) -> Tensor:

@@ -1,16 +1,16 @@
 """The picture encoder: small pictures of a prompt's things become tokens beside its words (retrieval-augmented diffusion, 2204.11824).
 
 So the U-Net draws what it is shown and need not know by heart what a thing looks like. A picture is 128x128 pixels: its latents, and how
-much of each cell the thing covers as `inputs.shown` has it. Slot k shows the k-th thing, the left one first.
+much of each cell the thing covers, from -1 (nothing) to 1 (all of it). Slot k shows the k-th thing, the left one first.
 """
 
 import torch
 from torch import Tensor, nn
 
 from .config import MiniConfig
+from .inputs import SLOTS
 from .unet import ResBlock
 
-SLOTS = 2  # pictures beside a prompt
 CELLS = 8  # along each side of a picture
 TOKENS = CELLS * CELLS  # of each picture
 WIDTH = 128  # channels inside

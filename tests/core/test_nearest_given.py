@@ -31,13 +31,13 @@ def test_the_input_tells_what_is_given_from_what_is_filled_in() -> None:
     g = torch.Generator().manual_seed(1)
     given, mask = torch.randn(8, 8, 4, 6, generator=g), torch.ones(8, 1, 4, 6)
     mask[0] = 0
-    places = torch.randn(8, 2, 4, 6, generator=g)
-    out = beside_clip(mask, given, 8, places)
+    drafts = torch.randn(8, 18, 4, 6, generator=g)
+    out = beside_clip(mask, given, 8, drafts)
     assert torch.equal(out[:, :1], mask)
     assert torch.equal(out[:, 1:9], given[:1].expand(8, -1, -1, -1))
-    assert torch.equal(out[:, 9:11], coordinates(4, 6).expand(8, -1, -1, -1)) and torch.equal(out[:, 11:], places)
+    assert torch.equal(out[:, 9:11], coordinates(4, 6).expand(8, -1, -1, -1)) and torch.equal(out[:, 11:], drafts)
     assert not beside_clip(torch.ones(4, 1, 2, 2), torch.ones(4, 8, 2, 2), 4)[:, 1:9].any(), "nothing given, nothing filled in"
-    assert not beside(mask, given)[:, 11:].any(), "places that are not told are neither here nor there"
+    assert beside(mask, given).shape[1] == 29 and not beside(mask, given)[:, 11:].any(), "without drafts nothing is drawn"
 
 
 def test_coordinates_run_over_the_whole_frame_x_first() -> None:
