@@ -40,7 +40,6 @@ def beside(mask: Tensor, given: Tensor, drafts: Tensor | None = None) -> Tensor:
     n, _, h, w = mask.shape
     if drafts is None:
         drafts = torch.zeros(n, draft_channels(given.shape[1]), h, w, device=mask.device)
-    drafts = torch.nn.functional.pad(drafts, (0, 0, 0, 0, 0, draft_channels(given.shape[1]) - drafts.shape[1]))  # TEMPORARY: places
     at = coordinates(h, w, mask.device).expand(n, -1, -1, -1)
     return torch.cat([mask.to(given), given, at.to(given), drafts.to(given)], dim=1)
 
