@@ -27,8 +27,8 @@ Block = tuple[str, int]  # ("input" | "middle" | "output", index)
 class Clip:
     """`rows` conditionings of one clip of `frames` frames, standing in the batch as (rows frames).
 
-    `where` scales the strength per frame and place: f h w, 0 to 1, of any size, for each frame of the clip or one for
-    all. `ratios` are the time strides from level to level; None: those that the skeleton was trained with. `spacing` is how
+    `where` scales the strength per frame and place, 0 to 1: n h w of any size, for each frame of the clip, for each of each
+    row, or one for all. `ratios` are the time strides from level to level; None: those that the skeleton was trained with. `spacing` is how
     far frames are apart, in frames of the rate that the skeleton is meant for: 4 where every fourth one of a clip is seen.
     """
 
@@ -86,7 +86,7 @@ class Walk:
         self.ratios = skeleton.config.ratios if clip.ratios is None else clip.ratios
         if len(self.ratios) != len(skeleton.config.ratios):
             raise ValueError(f"ratios {self.ratios}: the model has {len(skeleton.config.ratios)} steps between levels")
-        if clip.where is not None and clip.where.shape[0] not in (1, clip.frames):
+        if clip.where is not None and clip.where.shape[0] not in (1, clip.frames, clip.rows * clip.frames):
             raise ValueError(f"strength_mask: it has {clip.where.shape[0]} frames, the clip {clip.frames}; give 1 for "
                              "all frames, or one for each")
         check_loop(clip, self.ratios)
@@ -185,9 +185,11 @@ class Walk:
         key = (self.stride, *h.shape[-2:])
         if key not in self.scales:
             small = F.interpolate(where[:, None].to(h), size=h.shape[-2:], mode="area")         # f 1 h w
-            frame = torch.arange(self.padded, device=h.device).clamp(max=where.shape[0] - 1)
-            small = small[frame].unflatten(0, (-1, self.stride)).mean(dim=1)                    # of the frames it stands for
-            self.scales[key] = small.repeat(clip.rows, 1, 1, 1) * clip.strength
+            each = small.expand(clip.rows * clip.frames, -1, -1, -1) if len(small) == 1 else small
+            each = each if len(each) == clip.rows * clip.frames else each.repeat(clip.rows, 1, 1, 1)
+            finest = torch.arange(self.padded, device=h.device).clamp(max=clip.frames - 1)
+            each = each.unflatten(0, (clip.rows, -1))[:, finest]                                # b padded 1 h w
+            self.scales[key] = each.unflatten(1, (-1, self.stride)).mean(dim=2).flatten(0, 1) * clip.strength
         return self.scales[key]
 
     def down(self, layers: Sequence[nn.Module], block: Block, h: Tensor) -> Tensor:
