@@ -19,16 +19,15 @@ from launch.environment import ROOT, SetupError
 from launch.server import BASE, Server, models_config
 
 STAGES = {
-    "text": "the text encoder: captions and clips told apart contrastively, so that it hears motion words",
-    "autoencoder": "the autoencoder: 128x128 frames to 16x16x4 latents and back",
-    "where": "the clock: where a caption's things are at which time (needs text)",
-    "image": "the spatial U-Net: single frames of clips from their captions (needs text, autoencoder and where)",
+    "autoencoder": "the autoencoder: 256x256 frames to 16x16x8 latents and back",
+    "text": "the text encoder: what captions say, motion words included",
+    "image": "the image model: single frames from captions, pictures of things and drafts (needs autoencoder and text)",
     "video": "the space-time skeleton on the frozen image model: whole clips, all tasks mixed (needs image)",
     "judges": "the classifiers that only measure: what a clip shows, and how it moves (no other stage needs them)",
     "export": "no training: writes weights/ from the checkpoints in runs/",
     "own": "not the mini model: temporal layers for your own checkpoint, on your own videos (docs/training.md)",
 }
-ELSEWHERE = {"judges": "training.judges.train", "own": "training.finetune.train"}  # all others are in training/stages
+ELSEWHERE = {"own": "training.finetune.train"}  # all others are in training/stages
 
 
 def parser() -> argparse.ArgumentParser:
@@ -57,8 +56,9 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Train the mini model on the procedural world of training/world. The stages, in this order:\n\n"
         + "\n".join(f"  {stage:12} {what}" for stage, what in STAGES.items())
-        + "\n\nEvery stage saves checkpoints as it goes, image and video also contact sheets, in runs/STAGE; with --resume "
-        "it goes on\nfrom its last checkpoint. `run.py train STAGE --help` lists the options of a stage.",
+        + "\n\nEvery stage saves a checkpoint every five minutes in runs/STAGE, with its learning curve (log.json) and contact sheets; "
+        "with\n--resume it goes on exactly there, with --resume --decay STEPS it lets the learning rate fall from there and ends. A GPU is "
+        "used if\nthere is one. `run.py train STAGE --help` lists the options of a stage.",
         add_help=False,
     )
     command.add_argument("stage", choices=STAGES, nargs="?")

@@ -124,7 +124,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_two_processes_with_a_stop_are_one_without_and_the_loss_falls(folder: Path) -> None:
     AcceleratorState._reset_state(True)
     main(own.arguments(folder, "alone", accumulate=2))
-    losses = [json.loads(line)["loss"] for line in (folder / "run" / "log.jsonl").read_text().splitlines()]
+    losses = [line["loss"] for line in json.loads((folder / "run" / "log.json").read_text())]
     assert len(losses) == 4 and losses[-1] < losses[0] * 0.9, losses
     two, one = (torch.load(folder / run / "state.pt", weights_only=True) for run in ("run", "alone"))
     assert two["step"] == one["step"] == 16

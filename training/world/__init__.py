@@ -9,7 +9,7 @@ from training.world import library
 from training.world.camera import CAMERAS
 from training.world.caption import caption, vocabulary, words
 from training.world.held_out import is_held_out
-from training.world.labels import PACES, labels
+from training.world.labels import KINDS, PACES, labels
 from training.world.motion import CLIP_SECONDS, MOTIONS
 from training.world.palette import BACKGROUNDS, COLOURS
 from training.world.render import Clip, render
@@ -22,6 +22,7 @@ __all__ = [
     "CLIP_SECONDS",
     "COLOURS",
     "HELD_OUT_STYLES",
+    "KINDS",
     "LOCALS",
     "MOTIONS",
     "OBJECT_NAMES",
