@@ -9,6 +9,7 @@ from .tables import NAME, NEAREST, Language, Sense, Tables
 from .text import CJK, HIRAGANA, Token, readable, stem, stem_key
 
 COMPOUND_HEAD, COMPOUND_START = 4, 3  # least letters of the two parts of a German compound
+LATIN = frozenset({"en", "fr", "de", "es", "it", "pt"})
 KOREAN_AND = ("와", "과", "랑", "이랑", "하고")
 
 
@@ -45,7 +46,7 @@ def choose_language(tokens: Sequence[Token], tables: Tables) -> str:
         return "zh"
     if any("\u0400" <= letter <= "\u04ff" for letter in text):
         return "ru"
-    known = {code: sum(word in listed for word in words) for code, listed in tables.vocabulary.items() if code not in ("zh", "ja", "ko", "ru")}
+    known = {code: sum(word in listed for word in words) for code, listed in tables.vocabulary.items() if code in LATIN}
     return max(known, key=lambda code: known[code])  # of equals the first: English
 
 
@@ -59,7 +60,7 @@ def find_phrases(tokens: Sequence[Token], language: Language, tables: Tables) ->
             at += 1
             continue
         match = longest(tokens, at, language) or single(tokens, at, language, tables)
-        if not match.senses and found and not found[-1].senses and not found[-1].stop and CJK.match(match.typed) and CJK.match(found[-1].typed[-1]):
+        if found and unknown_character(match) and unknown_character(found[-1]):
             found[-1] = replace(found[-1], end=match.end, typed=found[-1].typed + match.typed)
         else:
             found.append(match)
@@ -70,18 +71,30 @@ def find_phrases(tokens: Sequence[Token], language: Language, tables: Tables) ->
             and not match.senses else match for match in found]
 
 
+def unknown_character(match: Match) -> bool:
+    return not match.senses and not match.stop and CJK.match(match.typed) is not None
+
+
 def longest(tokens: Sequence[Token], at: int, language: Language) -> Match | None:
     """The longest phrase of a language from `at` on, as it stands or without its endings."""
     reach = next((i for i in range(at, len(tokens)) if tokens[i].stop), len(tokens))
     for end in range(min(reach, at + language.longest), at, -1):
         words = [token.text for token in tokens[at:end]]
         phrase = " ".join(words)
-        if phrase in language.phrases:
-            return Match(at, end, readable(words), tokens[at].weight, language.phrases[phrase])
         stemmed = stem_key(phrase, language.code)
-        if stemmed in language.stems:
-            return Match(at, end, readable(words), tokens[at].weight, language.stems[stemmed], bare=False)
+        if senses := language.phrases.get(phrase):
+            return Match(at, end, readable(words), tokens[at].weight, with_plural(senses, language.phrases.get(stemmed, ())))
+        if senses := language.phrases.get(stemmed) or language.stems.get(stemmed):
+            return Match(at, end, readable(words), tokens[at].weight, senses, bare=False)
     return None
+
+
+def with_plural(senses: tuple[Sense, ...], of_stem: tuple[Sense, ...]) -> tuple[Sense, ...]:
+    """"Stars" are a background, and the plural of a thing too."""
+    named = any(sense.kind == "thing" and sense.quality >= NAME for sense in senses)
+    if named or not any(sense.kind == "background" for sense in senses):
+        return senses
+    return tuple(sense for sense in senses if sense.kind != "thing") + tuple(sense for sense in of_stem if sense.kind == "thing")
 
 
 def single(tokens: Sequence[Token], at: int, language: Language, tables: Tables) -> Match:

@@ -39,13 +39,15 @@ def read_prompt(text: str | Sequence[tuple[str, float]], book: Book, tables: Tab
     choice = choose_things(items, language, tables.motions)
     concepts, left = choose_concepts(items, choice)
     style = concepts["style"][0] if "style" in concepts else DEFAULT_STYLE
-    words = caption_words(choice.shown, [book.spoken[thing.item.sense.entry] or NAMELESS for thing in choice.shown], concepts)
-    unknown = tuple(dict.fromkeys([item.match.typed for item in items if item.kind == "unknown"] + [item.match.typed for item in choice.vague]))
+    spoken = [book.spoken[thing.item.sense.entry] or NAMELESS for thing in choice.shown]
+    words = caption_words(choice.shown, spoken, concepts)
+    not_known = [item for item in items if item.kind == "unknown"]
+    unknown = tuple(dict.fromkeys(item.match.typed for item in (*not_known, *choice.vague)))
     shown = tuple(shown_thing(thing, style) for thing in choice.shown)
     values = {kind: value for kind, (value, _) in concepts.items()} | motion_of(choice.shown)
     replaced = tuple((item.match.typed, item.match.near) for item in items if item.match.near and item.match.typed not in unknown)
-    return Prompt(tuple(words), shown, values, unknown, tuple(item.match.typed for item in items if item.kind in ("ignored", "act", "modifier")),
-                  replaced, tuple(notes_of(items, choice, shown, unknown, left)), language.code)
+    ignored = tuple(item.match.typed for item in items if item.kind in ("ignored", "act", "modifier"))
+    return Prompt(tuple(words), shown, values, unknown, ignored, replaced, tuple(notes_of(items, choice, shown, unknown, left)), language.code)
 
 
 def ground_colours(items: Sequence[Item]) -> list[Item]:

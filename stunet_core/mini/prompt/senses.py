@@ -11,6 +11,7 @@ from .tables import NAME, Language, Sense
 PRIORITY = ("local", "camera", "verb", "act", "background", "count", "style", "speed", "size", "colour", "place", "direction", "ground",
             "preposition", "join", "article", "ignored", "thing")
 ADJECTIVES = frozenset({"colour", "size", "style", "ignored", "speed"})
+NO_NOUNS = frozenset({"verb", "act", "direction", "camera", "ignored", "preposition", "article", "join", "speed"})
 NEVER_A_THING = frozenset({"sunset sky", "night sky", "space", "snow", "water", "grass", "blue", "room", "forest", "city"})
 TRAVELS = frozenset({"move", "drive", "run", "walk", "sail", "swim", "fly", "float", "spin", "turn", "climb", "rise", "fall", "sink"})
 
@@ -45,12 +46,14 @@ def one_sense(matches: Sequence[Match], index: int, language: Language) -> Item:
     thing = match.sense("thing")
     kind = kinds[0]
     if thing and thing.quality >= NAME and len(kinds) > 1:
-        if kind == "colour" and not is_colour(matches, index, language):
+        counted = "count" in kinds_of(neighbour(matches, index - 1))
+        if (kind == "colour" and not is_colour(matches, index, language)) or (kind in ("verb", "act") and is_noun(matches, index)) \
+                or (kind == "background" and counted):
             kind = "thing"
-        elif kind in ("verb", "act") and is_noun(matches, index):
-            kind = "thing"
-        elif kind == "background" and match.senses and not_always_background(match):
+        elif kind == "background" and not_always_background(match):
             kind = "either"
+    elif kind == "verb" and "ground" in kinds and is_ground(matches, index):
+        kind = "ground"
     elif "direction" in kinds and "place" in kinds:
         kind = "direction" if travels_before(matches, index) else "place"
     sense = match.sense("background" if kind == "either" else kind)
@@ -64,7 +67,9 @@ def not_always_background(match: Match) -> bool:
 
 
 def kinds_of(match: Match | None) -> frozenset[str]:
-    return frozenset(sense.kind for sense in match.senses) if match and not match.stop else frozenset()
+    """What a match may be; of words such as "flying", which some label has, not a thing."""
+    kinds = frozenset(sense.kind for sense in match.senses) if match and not match.stop else frozenset()
+    return kinds - {"thing"} if kinds & NO_NOUNS else kinds
 
 
 def neighbour(matches: Sequence[Match], index: int) -> Match | None:
@@ -86,6 +91,12 @@ def is_noun(matches: Sequence[Match], index: int) -> bool:
     """Whether a word that is a verb and a thing ("fly") is the thing here: after an article, and with no noun behind it."""
     before, after = kinds_of(neighbour(matches, index - 1)), kinds_of(neighbour(matches, index + 1))
     return bool(before & {"article", "count", "size", "colour"}) and "thing" not in after
+
+
+def is_ground(matches: Sequence[Match], index: int) -> bool:
+    """Whether a word that is a verb and "background" (French "fond") is the background here: beside a preposition or a colour."""
+    before, after = kinds_of(neighbour(matches, index - 1)), kinds_of(neighbour(matches, index + 1))
+    return bool(before & {"preposition", "article"} or after & {"colour"})
 
 
 def travels_before(matches: Sequence[Match], index: int) -> bool:

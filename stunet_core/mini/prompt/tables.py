@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -17,11 +18,14 @@ from .text import key, stem_key
 FOLDER = Path(__file__).parent
 LANGUAGES = ("en", "fr", "de", "es", "it", "pt", "ru", "zh", "ja", "ko")
 GROUPS = {  # a part of a language's file -> the kind of its phrases
-    "verbs": "verb", "directions": "direction", "cameras": "camera", "locals": "local", "backgrounds": "background", "colours": "colour",
-    "styles": "style", "sizes": "size", "places": "place", "speeds": "speed", "counts": "count",
+    "verbs": "verb", "directions": "direction", "cameras": "camera", "locals": "local", "backgrounds": "background",
+    "colours": "colour", "styles": "style", "sizes": "size", "places": "place", "speeds": "speed", "counts": "count",
 }
-SINGLE = {"acts": "act", "background": "ground", "prepositions": "preposition", "joins": "join", "articles": "article", "ignored": "ignored"}
+SINGLE = {
+    "acts": "act", "background": "ground", "prepositions": "preposition", "joins": "join", "articles": "article", "ignored": "ignored",
+}
 NAME, LABEL_WORD, KEYWORD, NEAREST = 3, 2, 1, 0  # how sure it is that a word means a thing
+SHARED = 3  # a keyword of more things than this means none of them
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ def load_tables(book: Book, words: Path | None = None) -> Tables:
         ValueError: naming the file, when a table is missing, damaged or of another form.
     """
     described = {code: read_json(FOLDER / "languages" / f"{code}.json") for code in LANGUAGES}
-    vocabulary = {code: frozenset(word for phrase, _, _ in phrases_of(table) for word in phrase.split(" ")) for code, table in described.items()}
+    vocabulary = {code: frozenset(word for phrase, _, _ in phrases_of(table) for word in phrase.split(" "))
+                  for code, table in described.items()}
     return Tables(book, described, read_json(FOLDER / "motions.json"), read_nearest(words) if words else {}, vocabulary)
 
 
@@ -141,7 +146,7 @@ def make_language(code: str, table: Mapping[str, Any], book: Book) -> Language:
         add(phrases, phrase, sense)
     stems: dict[str, list[Sense]] = {}
     for phrase, senses in sorted(phrases.items(), key=lambda item: len(item[0])):
-        if code not in ("zh", "ja") and (stemmed := stem_key(phrase, code)):
+        if code not in ("zh", "ja", "ko") and (stemmed := stem_key(phrase, code)):
             for sense in senses:
                 add(stems, stemmed, sense)
     longest = max(phrase.count(" ") + 1 for phrase in phrases)
@@ -156,13 +161,19 @@ def add(phrases: dict[str, list[Sense]], phrase: str, sense: Sense) -> None:
         listed.append(sense)
 
 
-def book_nouns(code: str, book: Book) -> Iterable[tuple[str, Sense]]:
-    """(phrase, sense) of the book's labels and keywords; things that come first in the book are meant first."""
+def book_nouns(code: str, book: Book) -> Iterator[tuple[str, Sense]]:
+    """(phrase, sense) of the book's labels and keywords; things that come first in the book are meant first.
+
+    Keywords of many things say little. English ones that are no part of their label are left to the table of nearest words,
+    which knows how near they are ("launch" and "travel" are keywords of the rocket).
+    """
     for column in (code, "zh-hant") if code == "zh" else (code,):
-        for entry, row in enumerate(book.keywords.get(column, ())):
-            label = key(row[0])
-            for index, word in enumerate(row):
-                phrase = key(word)
-                if phrase and not phrase.isdecimal():
-                    part = phrase in label if code in ("zh", "ja") else set(phrase.split(" ")) <= set(label.split(" "))
-                    yield phrase, Sense("thing", book.names[entry], entry, NAME if index == 0 else LABEL_WORD if part else KEYWORD)
+        rows = [[key(word) for word in row] for row in book.keywords.get(column, ())]
+        shares = Counter(phrase for row in rows for phrase in set(row))
+        for entry, (label, *others) in enumerate(rows):
+            yield label, Sense("thing", book.names[entry], entry)
+            parts = set(label.split(" "))
+            for phrase in others:
+                part = phrase in label if code in ("zh", "ja") else set(phrase.split(" ")) <= parts
+                if phrase and not phrase.isdecimal() and (part or (code != "en" and shares[phrase] <= SHARED)):
+                    yield phrase, Sense("thing", book.names[entry], entry, LABEL_WORD if part else KEYWORD)

@@ -16,10 +16,10 @@ ENDINGS = {  # what a noun or adjective may end in, longest first; what is left 
     "es": ("itos", "itas", "ito", "ita", "os", "as", "es", "s", "o", "a", "e"),
     "it": ("ini", "ine", "ino", "ina", "hi", "he", "i", "e", "o", "a"),
     "pt": ("inhos", "inhas", "inho", "inha", "oes", "aes", "ao", "os", "as", "es", "s", "o", "a", "e"),
-    "ru": ("ами", "ями", "ого", "его", "ому", "ему", "ыми", "ими", "ов", "ев", "еи", "ам", "ям", "ах", "ях", "ом", "ем", "ои", "ую", "юю", "ая",
-           "яя", "ое", "ее", "ыи", "ии", "ые", "ие", "ых", "их", "ым", "им", "а", "я", "о", "е", "у", "ю", "ы", "и", "ь"),  # й is folded to и
-    "ko": ("이랑", "에서", "에게", "으로", "하고", "들이", "들을", "들은", "한테", "까지", "부터", "로", "에", "의", "은", "는", "이", "가", "을", "를", "와",
-           "과", "도", "랑", "들", "만"),
+    "ru": ("ами", "ями", "ого", "его", "ому", "ему", "ыми", "ими", "ов", "ев", "еи", "ам", "ям", "ах", "ях", "ом", "ем", "ои", "ую",
+           "юю", "ая", "яя", "ое", "ее", "ыи", "ии", "ые", "ие", "ых", "их", "ым", "им", "а", "я", "о", "е", "у", "ю", "ы", "и", "ь"),
+    "ko": ("이랑", "에서", "에게", "으로", "하고", "들이", "들을", "들은", "한테", "까지", "부터", "로", "에", "의", "은", "는", "이", "가",
+           "을", "를", "와", "과", "도", "랑", "들", "만"),  # in Russian й is folded to и
 }
 SHORTEST = {"ko": 1, "ru": 3}
 WORD = re.compile(r"[a-z0-9\u0250-\u052f]+|[\uac00-\ud7a3]+|[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff々]|&|[,.;:!?()\[\]、。，！？；：\n|]")
@@ -39,6 +39,8 @@ class Token:
 
 def fold(text: str) -> str:
     """Lower case, no marks above Latin, Greek and Cyrillic letters, one width of characters."""
+    if text.isascii():
+        return text.lower()
     text = unicodedata.normalize("NFKC", text).casefold().replace("œ", "oe").replace("æ", "ae").replace("’", "'")
     return "".join(unicodedata.normalize("NFD", letter)[0] if letter < LETTERS_WITH_MARKS else letter for letter in text)
 
@@ -78,4 +80,7 @@ def stem_key(phrase: str, language: str) -> str:
 
 def readable(tokens: Sequence[str]) -> str:
     """Tokens as one would write them: no spaces between Chinese or Japanese characters."""
-    return "".join(text if not index or (CJK.match(text) and CJK.match(tokens[index - 1])) else " " + text for index, text in enumerate(tokens))
+    out = ""
+    for index, text in enumerate(tokens):
+        out += text if not index or (CJK.match(text) and CJK.match(tokens[index - 1])) else " " + text
+    return out

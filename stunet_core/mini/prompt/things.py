@@ -50,7 +50,7 @@ def choose_things(items: Sequence[Item], language: Language, motions: Mapping[st
     kept = list(different.values())
     shown = [Chosen(at, item) for at, item in kept[:SLOTS]]
     for thing in shown:
-        thing.count, thing.size = count_of(items, thing.at), near(items, thing.at, "size", language)
+        thing.count, thing.size = count_of(items, thing.at, language), near(items, thing.at, "size", language)
         thing.colour, thing.place = near(items, thing.at, "colour", language), place_of(items, thing.at, shown)
         for kind in ("size", "colour"):
             thing.weights[kind] = item_weight(items, thing.at, kind)
@@ -106,8 +106,12 @@ def give_colours(items: Sequence[Item], shown: Sequence[Chosen]) -> None:
             return
 
 
-def count_of(items: Sequence[Item], at: int) -> int:
-    found = next((item for item in walk(items, at, -1, ADJECTIVES | {"count", "modifier"}) if item.kind == "count"), None)
+def count_of(items: Sequence[Item], at: int, language: Language) -> int:
+    """How many are said: before the noun, in Korean and Japanese also right behind it."""
+    sides = [walk(items, at, -1, ADJECTIVES | {"count", "modifier"})]
+    if language.code in ("ko", "ja"):
+        sides.append(walk(items, at, 1, frozenset({"count"})))
+    found = next((item for side in sides for item in side if item.kind == "count"), None)
     return int(found.value) if found else 1
 
 
