@@ -53,7 +53,7 @@ class MiniConfig:
             raise ValueError(f"channel_mult, num_res_blocks and attention have {len(self.channel_mult)}, {len(self.num_res_blocks)} and "
                              f"{len(self.attention)} entries: give one per level")
         if self.channel_mult[0] != 1:
-            raise ValueError(f"channel_mult: begins with {self.channel_mult[0]}; it must begin with 1, since the net ends as wide as it begins")
+            raise ValueError(f"channel_mult: begins with {self.channel_mult[0]}; it must begin with 1, as the net ends as it begins")
         for channels in (mult * self.model_channels for mult in self.channel_mult):
             if channels % GROUPS or channels % self.head_channels or channels > WIDEST:
                 raise ValueError(f"model_channels, channel_mult: a level has {channels} channels; it must be a multiple of {GROUPS} (group "

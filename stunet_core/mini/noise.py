@@ -1,4 +1,4 @@
-"""Noise of a clip: part of it is the same in all frames, so that they boil less (Ge et al., "Preserve Your Own Correlation", 2305.10474)."""
+"""Noise of a clip: part of it is the same in all frames, so that they boil less (Ge et al., 2305.10474)."""
 
 import torch
 from torch import Tensor

@@ -20,9 +20,12 @@ from tests import tiny
     ({"text_layers": 1_000_000}, "text_layers: 1000000; it must be a whole number from 1 to 12"),
     ({"num_res_blocks": (1, 10**6, 2)}, "num_res_blocks: 1000000; it must be a whole number from 1 to 8"),
     ({"num_res_blocks": 2}, "num_res_blocks: 2; give a list"), ({"channel_mult": ()}, "channel_mult"),
-    ({"channel_mult": (1, 2)}, "one per level"), ({"channel_mult": (2, 1, 1)}, "begin with 1"), ({"model_channels": 64.0}, "model_channels: 64.0"), ({"model_channels": True}, "model_channels"),
+    ({"channel_mult": (1, 2)}, "one per level"),
+    ({"channel_mult": (2, 1, 1)}, "begin with 1"), ({"model_channels": 64.0}, "model_channels: 64.0"),
+    ({"model_channels": True}, "model_channels"),
     ({"model_channels": 1024, "channel_mult": (1, 3, 5)}, "at most 4096"), ({"model_channels": 48}, "multiple of 32"),
-    ({"attention": (1, 1, 1)}, "attention: 1"), ({"context_dim": 100, "text_heads": 3}, "context_dim"), ({"latent_channels": 0}, "latent_channels"),
+    ({"attention": (1, 1, 1)}, "attention: 1"), ({"context_dim": 100, "text_heads": 3}, "context_dim"),
+    ({"latent_channels": 0}, "latent_channels"),
 ])
 def test_every_number_has_a_range(change: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
@@ -56,8 +59,10 @@ def rewritten(path: Path, change: Any, drop: str = "") -> Path:
 
 @pytest.mark.parametrize(("change", "said"), [
     (lambda d: {"config": {"num_res_blocks": 1, "in_channels": 9}, "words": ["a"], "latent_rgb": []}, "first generation"),
-    (lambda d: d | {"generation": 3}, "generation 3.*update the pack"), (lambda d: [], "not a JSON object"), (lambda d: {}, "describes no mini"),
-    (lambda d: d | {"words": 5}, "words"), (lambda d: d | {"words": []}, "words"), (lambda d: d | {"latent_rgb": [[0, 0, 0]]}, "latent_rgb"),
+    (lambda d: d | {"generation": 3}, "generation 3.*update the pack"), (lambda d: [], "not a JSON object"),
+    (lambda d: {}, "describes no mini"),
+    (lambda d: d | {"words": 5}, "words"), (lambda d: d | {"words": []}, "words"),
+    (lambda d: d | {"latent_rgb": [[0, 0, 0]]}, "latent_rgb"),
     (lambda d: d | {"config": d["config"] | {"wings": 2}}, "wings"),
     (lambda d: d | {"config": d["config"] | {"text_layers": 10**6}}, "text_layers: 1000000"),
     (lambda d: d | {"config": d["config"] | {"latent_channels": 4}}, "latent_channels"),
@@ -69,7 +74,8 @@ def test_what_is_wrong_in_a_file_is_said_with_its_name(tmp_path: Path, change: A
         load_checkpoint(path)
 
 
-@pytest.mark.parametrize("name", ["model.diffusion_model.out.2.weight", "picture_encoder.absent", "pose_head.net.0.bias", "first_stage_model.mean"])
+@pytest.mark.parametrize("name", ["model.diffusion_model.out.2.weight", "picture_encoder.absent", "pose_head.net.0.bias",
+                                  "first_stage_model.mean"])
 def test_a_file_with_a_tensor_missing_is_refused(tmp_path: Path, name: str) -> None:
     tiny.write_weights(tmp_path)
     path = rewritten(tmp_path / "mini.safetensors", lambda described: described, drop=name)
