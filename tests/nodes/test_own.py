@@ -46,7 +46,7 @@ def test_the_walk_begins_as_comfyuis_own_forward(family: str, channels: int) -> 
     x, t, context, y = inputs(found)
     with torch.no_grad():
         expected = found.net(x, t.float(), context=context, y=y, transformer_options={})
-        still = found.forward(new_skeleton(found, "lumiere", FRAMES, 64, hold=False), x.repeat(FRAMES, 1, 1, 1), t, context, y,
+        still = found.forward(new_skeleton(found, "lumiere", FRAMES, 64), x.repeat(FRAMES, 1, 1, 1), t, context, y,
                               Clip(1, FRAMES))
     assert found.name == family and found.prediction == "eps" and found.inpaints == (channels == 9)
     assert torch.allclose(still, expected.expand(FRAMES, -1, -1, -1), atol=1e-4) and expected.std() > 0.05
@@ -56,7 +56,7 @@ def test_the_walk_begins_as_comfyuis_own_forward(family: str, channels: int) -> 
 @pytest.mark.usefixtures("pack")
 def test_gradients_pass_through_comfyuis_layers(family: str, channels: int) -> None:
     found = image(family, channels)
-    skeleton = new_skeleton(found, "lumiere", FRAMES, 64, hold=False)
+    skeleton = new_skeleton(found, "lumiere", FRAMES, 64)
     _, _, context, y = inputs(found, 2)
     z, noise = torch.randn(2 * FRAMES, 4, 8, 8), torch.randn(2 * FRAMES, 4, 8, 8)
     batch = Batch(z, noise, context, y, torch.tensor([0.2, 0.7]), (torch.rand(2 * FRAMES, 1, 8, 8) > 0.5).float())

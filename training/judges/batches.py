@@ -1,6 +1,7 @@
 """What the judges learn from: rendered frames and clips, roughened the way an autoencoder and a sampler would."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -55,7 +56,7 @@ def everything() -> tuple[str, ...]:
 
 def small_mask(clip: Clip) -> np.ndarray:
     """float MASK MASK, where the things of a clip's first frame are"""
-    return cv2.resize(clip.masks.any(axis=0)[0].astype(np.float32), (MASK, MASK), interpolation=cv2.INTER_AREA)
+    return cv2.resize(clip.masks[:, 0].max(axis=0).astype(np.float32), (MASK, MASK), interpolation=cv2.INTER_AREA)
 
 
 def frame_batch(rng: np.random.Generator, count: int, through: RoundTrip | None) -> Batch:
@@ -140,5 +141,4 @@ def held_out(rng: np.random.Generator, count: int, objects: Sequence[str]) -> li
     """Scenes of combinations that are never trained on, whose captions name everything."""
     scenes = [sample_scene(rng, objects, held_out=True, camera=0.2) for _ in range(count)]
     said = frozenset({"object", "style", "background", "motion"})
-    return [Scene(s.things, s.background, s.seed, s.local, s.camera, said | {"camera"} * bool(s.camera) | (s.named & {"colour"}))
-            for s in scenes]
+    return [replace(scene, named=said | (scene.named & {"camera", "colour"})) for scene in scenes]

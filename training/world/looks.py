@@ -18,12 +18,12 @@ def varied(cell: np.ndarray, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     side = cell.shape[0]
     alpha = cell[..., 3:].astype(np.float32) / 255
-    colour = cell[..., :3].astype(np.float32) / np.maximum(alpha, 1 / 255)
+    colour: np.ndarray = cell[..., :3].astype(np.float32) / np.maximum(alpha, 1 / 255)
     if rng.random() < 0.7:
         hsv = cv2.cvtColor((colour.clip(0, 255) / 255).astype(np.float32), cv2.COLOR_RGB2HSV)
         hsv[..., 0] = (hsv[..., 0] + rng.uniform(0, 360)) % 360
         hsv[..., 1] = (hsv[..., 1] * rng.uniform(0.5, 1.3)).clip(0, 1)
-        colour = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB) * 255
+        colour = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32) * 255
     if rng.random() < 0.25:
         grid = cv2.resize(rng.uniform(40, 255, (int(rng.integers(2, 9)), int(rng.integers(2, 9)), 3)).astype(np.float32), (side, side),
                           interpolation=cv2.INTER_NEAREST if rng.random() < 0.6 else cv2.INTER_CUBIC)
