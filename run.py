@@ -14,7 +14,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from launch import browser, demo, environment
+from launch import browser, demo, environment, whole_files
 from launch.environment import ROOT, SetupError
 from launch.server import BASE, Server, models_config
 
@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("serve", help="start ComfyUI with the pack, print its address, until Ctrl-C")
     command.add_argument("--comfyui", type=Path, metavar="PATH", help="use this ComfyUI, with its models, instead")
-    command.add_argument("--port", type=int, default=8188, help="0 takes a free one (default: %(default)s)")
+    command.add_argument("--port", type=port, default=8188, help="0 takes a free one (default: %(default)s)")
 
     commands.add_parser("test", help="run the whole suite; arguments go to pytest", add_help=False)
 
@@ -67,6 +67,13 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("bench", help="measure the shipped weights and print a table")
     command.add_argument("name", choices=benchmarks(), help="the result is also written to output/bench/NAME.json")
     return top
+
+
+def port(text: str) -> int:
+    """A port's number, from 0 to 65535."""
+    if not (text.isascii() and text.isdigit() and int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"{text}: must be a number from 0 to 65535")
+    return int(text)
 
 
 def benchmarks() -> list[str]:
@@ -126,7 +133,7 @@ def make_clip(options: argparse.Namespace) -> int:
     with Server(python, comfyui=comfyui, log=log) as server:
         clip = demo.render(server.client, workflow, environment.say)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(clip)
+    whole_files.write_bytes(target, clip)
     environment.say(str(target))
     return 0
 
