@@ -17,15 +17,14 @@ from ..checkpoints.weights import RECORD
 
 BOOK = "book"  # metadata key
 STYLES = ("3d", "flat", "line", "cartoon")
-CHANNELS, SIDE = 8, 8  # of a picture's latents; one more channel is its coverage
 
 
 @dataclass(frozen=True)
 class Book:
     """N things in each of `STYLES`.
 
-    `latents` int8 [N, 4, 8, 8, 8] times `scale` float [N, 4] are the autoencoder's latents of pictures of 128 px on a plain
-    ground, `coverage` uint8 [N, 4, 8, 8] says how much of a cell the thing covers (255 is all). `keywords` has for each
+    `latents` int8 [N, 4, 8, 12, 12] times `scale` float [N, 4] are the autoencoder's latents of pictures of 192 px on a plain
+    ground, `coverage` uint8 [N, 4, 12, 12] says how much of a cell the thing covers (255 is all). `keywords` has for each
     language one tuple a thing: its label first, then other words for it. `spoken` is what a caption calls each thing; empty
     where training told the model no word for it, so that only the picture says what it is.
     """
@@ -40,8 +39,14 @@ class Book:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of a picture, which must be the model's (`MiniConfig.picture_shape`)."""
+        channels, height, width = self.latents.shape[2:]
+        return channels + 1, height, width
+
     def picture(self, index: int, style: str = "3d") -> Tensor:
-        """float32 [9, 8, 8]: 8 latent channels and the coverage in [-1, 1]. ValueError for a thing or style not in the book."""
+        """float32 [9, 12, 12]: 8 latent channels and the coverage in [-1, 1]. ValueError for a thing or style not in the book."""
         if style not in STYLES:
             raise ValueError(f'style: "{style}" is unknown; it is one of {", ".join(STYLES)}')
         if not 0 <= index < len(self):
@@ -53,7 +58,7 @@ class Book:
 
 def save_book(path: Path, names: Sequence[str], spoken: Sequence[str], keywords: Mapping[str, Sequence[Sequence[str]]],
               latents: Tensor, coverage: Tensor, *, record: Mapping[str, Any]) -> None:
-    """Write a book: float latents [N, 4, 8, 8, 8] are rounded to 8 bits a picture, coverage [N, 4, 8, 8] is in 0..1.
+    """Write a book: float latents [N, 4, 8, 12, 12] are rounded to 8 bits a picture, coverage [N, 4, 12, 12] is in 0..1.
 
     `record` says what the pictures were made from: packages, licences, the autoencoder.
     """
@@ -90,9 +95,9 @@ def read_names(described: Any, path: Path) -> tuple[tuple[str, ...], tuple[str, 
     if not isinstance(described, dict) or tuple(described.get("styles", ())) != STYLES:
         raise ValueError(f"{path}: its pictures are not in the styles {', '.join(STYLES)}: the file is of another version, update the pack")
     names, spoken, keywords = described.get("names"), described.get("spoken"), described.get("keywords")
-    if not words_only(names) or not names or not all(names) or len(set(names)) != len(names):
+    if not isinstance(names, list) or not words_only(names) or not names or not all(names) or len(set(names)) != len(names):
         raise ValueError(f"{path}: its names must be a list of different words, one a thing")
-    if not words_only(spoken) or len(spoken) != len(names):
+    if not isinstance(spoken, list) or not words_only(spoken) or len(spoken) != len(names):
         raise ValueError(f"{path}: spoken must be a list of {len(names)} words, one a thing, empty where there is none")
     if not isinstance(keywords, dict) or not all(isinstance(rows, list) and len(rows) == len(names) and all(map(words_only, rows))
                                                  for rows in keywords.values()):
@@ -101,16 +106,22 @@ def read_names(described: Any, path: Path) -> tuple[tuple[str, ...], tuple[str, 
 
 
 def words_only(values: Any) -> bool:
+    """Whether `values` is a list of words."""
     return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
 def check(tensors: Mapping[str, Tensor], things: int, path: Path) -> None:
     """Raises ValueError naming `path` when a tensor is missing or has another shape or kind, or a scale is no positive number."""
-    expected = {"latents": ((things, len(STYLES), CHANNELS, SIDE, SIDE), torch.int8), "scale": ((things, len(STYLES)), torch.float32),
-                "coverage": ((things, len(STYLES), SIDE, SIDE), torch.uint8)}
-    for name, (shape, kind) in expected.items():
+    for name in ("latents", "scale", "coverage"):
         if name not in tensors:
             raise ValueError(f"{path}: has no tensor {name!r}: the file was not written completely")
+    pages = things, len(STYLES)
+    if tensors["latents"].ndim != 5 or not all(tensors["latents"].shape):
+        raise ValueError(f"{path}: latents is {list(tensors['latents'].shape)}, and must be {list(pages)} x channels x height x width")
+    channels, *size = tensors["latents"].shape[2:]
+    expected = {"latents": ((*pages, channels, *size), torch.int8), "scale": (pages, torch.float32),
+                "coverage": ((*pages, *size), torch.uint8)}
+    for name, (shape, kind) in expected.items():
         if tuple(tensors[name].shape) != shape or tensors[name].dtype != kind:
             raise ValueError(f"{path}: {name} is {tensors[name].dtype} {list(tensors[name].shape)}, "
                              f"and must be {kind} {list(shape)} for {things} things")

@@ -16,7 +16,8 @@ BACKGROUNDS = {  # (behind the thing, alone)
     "sunset sky": ("at sunset", "sunset sky"), "night sky": ("in the night sky", "night sky"), "grass": ("on the grass", "grass meadow"),
     "water": ("on the water", "water"), "snow": ("in the snow", "snowy landscape"), "desert": ("in the desert", "desert"),
     "beach": ("on the beach", "beach"), "forest": ("in the forest", "forest"), "city": ("in the city", "city"),
-    "space": ("in space", "space"), "mountains": ("in the mountains", "mountains"), "room": ("in a room", "room"), "checkerboard": ("on a checkerboard", "checkerboard"),
+    "space": ("in space", "space"), "mountains": ("in the mountains", "mountains"),
+    "room": ("in a room", "room"), "checkerboard": ("on a checkerboard", "checkerboard"),
 }
 PLACES = {
     "left": "on the left", "right": "on the right", "top": "at the top", "bottom": "at the bottom", "top left": "in the top left corner",

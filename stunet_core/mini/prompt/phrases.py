@@ -56,7 +56,7 @@ def find_phrases(tokens: Sequence[Token], language: Language, tables: Tables) ->
     at = 0
     while at < len(tokens):
         if tokens[at].stop:
-            found.append(Match(at, at + 1, tokens[at].text, tokens[at].weight, stop=True))
+            found.append(Match(at, at + 1, tokens[at].typed, tokens[at].weight, stop=True))
             at += 1
             continue
         match = longest(tokens, at, language) or single(tokens, at, language, tables)
@@ -79,29 +79,30 @@ def longest(tokens: Sequence[Token], at: int, language: Language) -> Match | Non
     """The longest phrase of a language from `at` on, as it stands or without its endings."""
     reach = next((i for i in range(at, len(tokens)) if tokens[i].stop), len(tokens))
     for end in range(min(reach, at + language.longest), at, -1):
-        words = [token.text for token in tokens[at:end]]
-        phrase = " ".join(words)
+        phrase = " ".join(token.text for token in tokens[at:end])
+        typed = readable([token.typed for token in tokens[at:end]])
         stemmed = stem_key(phrase, language.code)
         if senses := language.phrases.get(phrase):
-            return Match(at, end, readable(words), tokens[at].weight, with_plural(senses, language.phrases.get(stemmed, ())))
+            return Match(at, end, typed, tokens[at].weight, with_plural(senses, language.phrases.get(stemmed, ())))
         if senses := language.phrases.get(stemmed) or language.stems.get(stemmed):
-            return Match(at, end, readable(words), tokens[at].weight, senses, bare=False)
+            return Match(at, end, typed, tokens[at].weight, senses, bare=False)
     return None
 
 
 def with_plural(senses: tuple[Sense, ...], of_stem: tuple[Sense, ...]) -> tuple[Sense, ...]:
-    """"Stars" are a background, and the plural of a thing too."""
-    named = any(sense.kind == "thing" and sense.quality >= NAME for sense in senses)
-    if named or not any(sense.kind == "background" for sense in senses):
+    """"Stars" are a background, and the plural of a thing too; "clouds" are clouds before they are a word of "face in clouds"."""
+    named = tuple(sense for sense in of_stem if sense.kind == "thing" and sense.quality >= NAME)
+    kinds = {sense.kind for sense in senses}
+    if not named or not kinds <= {"background", "thing"} or any(sense.kind == "thing" and sense.quality >= NAME for sense in senses):
         return senses
-    return tuple(sense for sense in senses if sense.kind != "thing") + tuple(sense for sense in of_stem if sense.kind == "thing")
+    return tuple(sense for sense in senses if sense.kind != "thing") + named
 
 
 def single(tokens: Sequence[Token], at: int, language: Language, tables: Tables) -> Match:
     """A word that its language does not know: the head of a German compound, an English word, the nearest word, or nothing."""
     token = tokens[at]
     if language.code == "de" and (senses := compound(token.text, language)):
-        return Match(at, at + 1, token.text, token.weight, senses)
+        return Match(at, at + 1, token.typed, token.weight, senses)
     english = tables.language("en")
     if language.code != "en" and token.text.isascii() and (match := longest(tokens, at, english)):
         kept = tuple(sense for sense in match.senses if sense.kind != "thing" or sense.quality >= NAME)
@@ -111,10 +112,10 @@ def single(tokens: Sequence[Token], at: int, language: Language, tables: Tables)
         known, similarity = near
         senses = english.phrases.get(known, ())
         lowered = tuple(replace(sense, quality=NEAREST, similarity=similarity) for sense in senses)
-        return Match(at, at + 1, token.text, token.weight, lowered, near=known)
+        return Match(at, at + 1, token.typed, token.weight, lowered, near=known)
     if len(token.text) == 1 and not CJK.match(token.text):
-        return Match(at, at + 1, token.text, token.weight, (Sense("ignored", token.text),))
-    return Match(at, at + 1, token.text, token.weight)
+        return Match(at, at + 1, token.typed, token.weight, (Sense("ignored", token.text),))
+    return Match(at, at + 1, token.typed, token.weight)
 
 
 def compound(word: str, language: Language) -> tuple[Sense, ...]:

@@ -41,13 +41,14 @@ def read_prompt(text: str | Sequence[tuple[str, float]], book: Book, tables: Tab
     style = concepts["style"][0] if "style" in concepts else DEFAULT_STYLE
     spoken = [book.spoken[thing.item.sense.entry] or NAMELESS for thing in choice.shown]
     words = caption_words(choice.shown, spoken, concepts)
-    not_known = [item for item in items if item.kind == "unknown"]
+    not_known = [item for item in items if item.kind in ("unknown", "absent")]
     unknown = tuple(dict.fromkeys(item.match.typed for item in (*not_known, *choice.vague)))
     shown = tuple(shown_thing(thing, style) for thing in choice.shown)
     values = {kind: value for kind, (value, _) in concepts.items()} | motion_of(choice.shown)
     replaced = tuple((item.match.typed, item.match.near) for item in items if item.match.near and item.match.typed not in unknown)
     ignored = tuple(item.match.typed for item in items if item.kind in ("ignored", "act", "modifier"))
-    return Prompt(tuple(words), shown, values, unknown, ignored, replaced, tuple(notes_of(items, choice, shown, unknown, left)), language.code)
+    notes = tuple(notes_of(items, choice, shown, unknown, left))
+    return Prompt(tuple(words), shown, values, unknown, ignored, replaced, notes, language.code)
 
 
 def ground_colours(items: Sequence[Item]) -> list[Item]:
@@ -118,14 +119,14 @@ def notes_of(items: Sequence[Item], choice: Choice, shown: Sequence[Shown], unkn
         if thing.found == "nearest word":
             notes.append(f"{thing.typed} is not in the picture book: {thing.name} is shown instead (nearest word, {thing.similarity:.2f})")
     notes += [f"{item.match.typed} was read as {item.match.near} (nearest word, {item.sense.similarity:.2f})" for item in items
-              if item.match.near and item.kind not in ("thing", "modifier", "ignored", "unknown")]
+              if item.match.near and item.kind not in ("thing", "modifier", "ignored", "absent", "unknown")]
     if choice.left_out:
         names = ", ".join(dict.fromkeys(item.match.typed for item in choice.left_out))
         notes.append(f"two things can be shown at once, {shown[0].name} and {shown[1].name}: left out {names}")
     if not shown:
         notes.append("nothing in this prompt is in the picture book")
     if unknown:
-        notes.append(f"not understood: {', '.join(unknown)}")
+        notes.append(f"not shown: {', '.join(unknown)}")
     if left:
         notes.append(f"one background at a time: left out {', '.join(dict.fromkeys(item.match.typed for item in left))}")
     return notes

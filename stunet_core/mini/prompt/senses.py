@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from .phrases import Match
 from .tables import NAME, Language, Sense
 
-PRIORITY = ("local", "camera", "verb", "act", "background", "count", "style", "speed", "size", "colour", "place", "direction", "ground",
-            "preposition", "join", "article", "ignored", "thing")
+PRIORITY = ("local", "camera", "verb", "act", "absent", "background", "count", "style", "speed", "size", "colour", "place", "direction",
+            "ground", "preposition", "join", "article", "ignored", "thing")
 ADJECTIVES = frozenset({"colour", "size", "style", "ignored", "speed"})
 NO_NOUNS = frozenset({"verb", "act", "direction", "camera", "ignored", "preposition", "article", "join", "speed"})
 NEVER_A_THING = frozenset({"sunset sky", "night sky", "space", "snow", "water", "grass", "blue", "room", "forest", "city"})

@@ -21,8 +21,9 @@ GROUPS = {  # a part of a language's file -> the kind of its phrases
     "verbs": "verb", "directions": "direction", "cameras": "camera", "locals": "local", "backgrounds": "background",
     "colours": "colour", "styles": "style", "sizes": "size", "places": "place", "speeds": "speed", "counts": "count",
 }
-SINGLE = {
-    "acts": "act", "background": "ground", "prepositions": "preposition", "joins": "join", "articles": "article", "ignored": "ignored",
+SINGLE = {  # "absent" is what a prompt may well ask for and the model cannot show, such as rain
+    "acts": "act", "absent": "absent", "background": "ground", "prepositions": "preposition", "joins": "join", "articles": "article",
+    "ignored": "ignored",
 }
 NAME, LABEL_WORD, KEYWORD, NEAREST = 3, 2, 1, 0  # how sure it is that a word means a thing
 SHARED = 3  # a keyword of more things than this means none of them
@@ -174,6 +175,6 @@ def book_nouns(code: str, book: Book) -> Iterator[tuple[str, Sense]]:
             yield label, Sense("thing", book.names[entry], entry)
             parts = set(label.split(" "))
             for phrase in others:
-                part = phrase in label if code in ("zh", "ja") else set(phrase.split(" ")) <= parts
+                part = label.endswith(phrase) if code in ("zh", "ja") else set(phrase.split(" ")) <= parts
                 if phrase and not phrase.isdecimal() and (part or (code != "en" and shares[phrase] <= SHARED)):
                     yield phrase, Sense("thing", book.names[entry], entry, LABEL_WORD if part else KEYWORD)

@@ -22,7 +22,8 @@ ENDINGS = {  # what a noun or adjective may end in, longest first; what is left 
            "을", "를", "와", "과", "도", "랑", "들", "만"),  # in Russian й is folded to и
 }
 SHORTEST = {"ko": 1, "ru": 3}
-WORD = re.compile(r"[a-z0-9\u0250-\u052f]+|[\uac00-\ud7a3]+|[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff々]|&|[,.;:!?()\[\]、。，！？；：\n|]")
+WORD = re.compile(r"[a-zA-Z0-9\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u052f]+|[\uac00-\ud7a3]+|[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff々]|&|"
+                  r"[,.;:!?()\[\]、。，！？；：\n|]")
 STOP = re.compile(r"[,.;:!?()\[\]、。，！？；：\n|]")
 CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff々]")
 HIRAGANA = re.compile(r"[\u3040-\u309f]+")
@@ -30,9 +31,13 @@ HIRAGANA = re.compile(r"[\u3040-\u309f]+")
 
 @dataclass(frozen=True)
 class Token:
-    """One word, one Chinese or Japanese character, or a sign that ends a phrase (`stop`); `weight` as the user gave it."""
+    """One word, one Chinese or Japanese character, or a sign that ends a phrase (`stop`).
+
+    `text` is folded for looking it up, `typed` as the user wrote it, with the `weight` that it was given.
+    """
 
     text: str
+    typed: str
     weight: float = 1.0
     stop: bool = False
 
@@ -41,12 +46,13 @@ def fold(text: str) -> str:
     """Lower case, no marks above Latin, Greek and Cyrillic letters, one width of characters."""
     if text.isascii():
         return text.lower()
-    text = unicodedata.normalize("NFKC", text).casefold().replace("œ", "oe").replace("æ", "ae").replace("’", "'")
+    text = unicodedata.normalize("NFKC", text).casefold().replace("œ", "oe").replace("æ", "ae")
     return "".join(unicodedata.normalize("NFD", letter)[0] if letter < LETTERS_WITH_MARKS else letter for letter in text)
 
 
 def tokenise(text: str, weight: float = 1.0) -> list[Token]:
-    return [Token(found, weight, bool(STOP.fullmatch(found))) for found in WORD.findall(fold(text))]
+    words = WORD.findall(unicodedata.normalize("NFKC", text).replace("’", "'"))
+    return [Token(fold(word), word, weight, bool(STOP.fullmatch(word))) for word in words]
 
 
 def key(text: str) -> str:

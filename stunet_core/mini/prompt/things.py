@@ -10,6 +10,7 @@ from .tables import KEYWORD, Language
 
 SLOTS = 2
 RISING = frozenset({"rocket", "ufo", "balloon", "ghost", "fireworks"})  # what flies upwards when no direction is said
+BOATS = frozenset({"sailboat", "ship", "canoe", "speedboat", "motor boat", "ferry", "passenger ship"})  # they sail where others swim
 CAMERAS = frozenset({"camera", "video camera", "movie camera", "camera with flash"})
 
 
@@ -127,8 +128,9 @@ def give_motions(items: Sequence[Item], shown: Sequence[Chosen], language: Langu
     """Each verb to the thing that does it, with the direction beside it; one motion for both things if only one is said."""
     verbs = [(at, item.value, item.match.weight) for at, item in enumerate(items) if item.kind == "verb" and not plays_something(items, at)]
     for thing in shown:  # a label may say what its thing does: "man running"
-        own = {sense.value for word in thing.item.match.typed.split() if word in thing.item.value.split()
-               for sense in language.phrases.get(word, ()) if sense.kind == "verb"} if thing.item.match.typed.count(" ") else set()
+        typed = thing.item.match.typed.lower().split()
+        own = {sense.value for word in typed if len(typed) > 1 and word in thing.item.value.split()
+               for sense in language.phrases.get(word, ()) if sense.kind == "verb"}
         verbs += [(thing.at, verb, thing.item.match.weight) for verb in own]
     free = [at for at, item in enumerate(items) if item.kind == "direction"]
     if free and shown and not verbs:
@@ -169,7 +171,7 @@ def direction_of(items: Sequence[Item], at: int, free: list[int]) -> str | None:
 
 def said(verb: str, direction: str | None, name: str, motions: Mapping[str, Mapping[str, str]]) -> tuple[str, str]:
     """(motion, the caption's words for it)"""
-    table = motions[verb]
+    table = motions["sail" if verb == "swim" and name in BOATS else verb]
     if direction is None and verb == "fly" and name in RISING:
         direction = "up"
     if direction and direction in table:
