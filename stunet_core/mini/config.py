@@ -10,7 +10,8 @@ from .inputs import beside_channels
 GROUPS = 32  # of every group norm
 NUMBERS = {  # what each field may be, least and most: a config comes from a file that anyone may have written
     "model_channels": (32, 1024), "channel_mult": (1, 16), "num_res_blocks": (1, 8), "head_channels": (8, 256), "context_dim": (8, 2048),
-    "pooled_dim": (8, 2048), "latent_channels": (1, 64), "text_tokens": (4, 1024), "text_layers": (1, 12), "text_heads": (1, 32),
+    "pooled_dim": (8, 2048), "latent_channels": (1, 64), "picture_cells": (2, 64), "text_tokens": (4, 1024), "text_layers": (1, 12),
+    "text_heads": (1, 32),
 }
 LEVELS = 6  # at most
 WIDEST = 4096  # channels of a level, at most
@@ -21,7 +22,7 @@ class MiniConfig:
     """Sizes of the embedded text encoder, picture encoder and spatial U-Net.
 
     `channel_mult`, `num_res_blocks` and `attention` have one entry for each of the U-Net's spatial resolutions, the finest first;
-    `attention` says where words and pictures are attended to.
+    `attention` says where words and pictures are attended to. `picture_cells`: along each side of the picture of a thing.
 
     Raises ValueError naming the field and what it may be.
     """
@@ -34,6 +35,7 @@ class MiniConfig:
     context_dim: int = 128
     pooled_dim: int = 128
     latent_channels: int = 8
+    picture_cells: int = 12
     text_tokens: int = 32
     text_layers: int = 2
     text_heads: int = 4
@@ -58,6 +60,8 @@ class MiniConfig:
             if channels % GROUPS or channels % self.head_channels or channels > WIDEST:
                 raise ValueError(f"model_channels, channel_mult: a level has {channels} channels; it must be a multiple of {GROUPS} (group "
                                  f"norm) and of head_channels={self.head_channels}, and at most {WIDEST}")
+        if self.picture_cells % 2:
+            raise ValueError(f"picture_cells: {self.picture_cells} is odd; pictures are halved, so it must be even")
         if self.context_dim % self.text_heads:
             raise ValueError(f"context_dim: {self.context_dim} is no multiple of text_heads={self.text_heads}")
 
@@ -74,6 +78,11 @@ class MiniConfig:
     def y_channels(self) -> int:
         """Pooled text and the frame's time (`frame_time.py`)."""
         return self.pooled_dim + TIME_CHANNELS
+
+    @property
+    def picture_shape(self) -> tuple[int, int, int]:
+        """Of the picture of a thing: its latents' channels and its coverage, height, width."""
+        return self.latent_channels + 1, self.picture_cells, self.picture_cells
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

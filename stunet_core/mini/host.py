@@ -34,7 +34,7 @@ def clip_drafts(pose_head: PoseHead, words: Tensor, times: Tensor, pictures: Ten
     Args:
         words: rows p, pooled text without what pictures add to it.
         times: rows frames, NaN where they are not told.
-        pictures, shown: rows 2 9 8 8, and bool rows 2 (`draft.drafts`).
+        pictures, shown: rows 2 9 n n, and bool rows 2 (`draft.drafts`).
     """
     def each(of_rows: Tensor) -> Tensor:
         return of_rows.repeat_interleave(times.shape[1], dim=0)

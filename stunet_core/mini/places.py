@@ -42,7 +42,7 @@ def poses_of(mask: Tensor) -> Tensor:
     centre = [(weight.sum(dim=1) * x).sum(dim=1) / total, (weight.sum(dim=2) * y).sum(dim=1) / total]
     sides = torch.stack([extent(solid.any(dim=along)) for along in (1, 2)]).amax(dim=0)        # f, in pixels
     there = solid.flatten(1).any(dim=1).float()
-    return torch.stack([*centre, (sides.clamp(min=1) / height).log2(), torch.zeros_like(there), there], dim=1)
+    return torch.stack([*centre, (sides.clamp(min=1) / min(height, width)).log2(), torch.zeros_like(there), there], dim=1)
 
 
 def extent(row: Tensor) -> Tensor:

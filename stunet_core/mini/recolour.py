@@ -71,12 +71,12 @@ def recolour_picture(picture: Tensor, colour: str, decode: Callable[[Tensor], Te
     """A picture of the book with its thing in a colour.
 
     Args:
-        picture: [9, 8, 8], as `Book.picture` gives it.
+        picture: [9, 12, 12], as `Book.picture` gives it.
         colour: a name of `COLOURS`.
-        decode, encode: the autoencoder's: 1 8 8 8 latents <-> 1 3 128 128 images in [-1, 1].
+        decode, encode: the autoencoder's: 1 8 12 12 latents <-> 1 3 192 192 images in [-1, 1].
 
     Returns:
-        [9, 8, 8]: the latents of the painted picture, and the coverage as it was.
+        [9, 12, 12]: the latents of the painted picture, and the coverage as it was.
 
     Raises:
         ValueError: for another colour.
@@ -84,7 +84,7 @@ def recolour_picture(picture: Tensor, colour: str, decode: Callable[[Tensor], Te
     if colour not in COLOURS:
         raise ValueError(f'colour: "{colour}" is unknown; it is one of {", ".join(COLOURS)}')
     with torch.no_grad():
-        image = ((decode(picture[None, :8]).float()[0] + 1) * 127.5).clamp(0, 255)  # 3 128 128
+        image = ((decode(picture[None, :8]).float()[0] + 1) * 127.5).clamp(0, 255)  # 3 192 192
         rough = F.interpolate(picture[None, 8:].float() / 2 + 0.5, size=image.shape[-2:], mode="bilinear", align_corners=False)[0, 0]
         pixels = image.movedim(0, -1).cpu().numpy()
         shape = thing_in(pixels, rough.cpu().numpy())

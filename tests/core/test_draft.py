@@ -7,18 +7,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from stunet_core.mini.draft import centroid, drafts, draw
+from stunet_core.mini.draft import LENGTH, centroid, drafts, draw
 from stunet_core.mini.frame_time import told
 from stunet_core.mini.host import clip_drafts
+from stunet_core.mini.places import poses_of
 from stunet_core.mini.pose_head import to_pose
 from tests import tiny
 
+CHANNELS, CELLS, _ = tiny.CONFIG.picture_shape
+
 
 def picture(seed: int = 0) -> Tensor:
-    """1 9 8 8: latents at random; the thing covers the middle, as long as things of pictures are."""
-    coverage = torch.full((1, 1, 8, 8), -1.0)
-    coverage[..., 1:7, 2:6] = 1
-    return torch.cat([torch.randn(1, 8, 8, 8, generator=torch.Generator().manual_seed(seed)), coverage], dim=1)
+    """1 9 12 12: latents at random; the thing covers the middle."""
+    coverage = torch.full((1, 1, CELLS, CELLS), -1.0)
+    coverage[..., 2:10, 3:9] = 1
+    return torch.cat([torch.randn(1, CHANNELS - 1, CELLS, CELLS, generator=torch.Generator().manual_seed(seed)), coverage], dim=1)
 
 
 def covered(picture: Tensor) -> Tensor:
@@ -27,34 +30,53 @@ def covered(picture: Tensor) -> Tensor:
     return torch.cat([picture[:, :8] * coverage, coverage], dim=1)
 
 
-def pose(x: float = 0.5, y: float = 0.5, size: float = 0.85, angle: float = 0.0, there: float = 1.0) -> Tensor:
+def pose(x: float = 0.5, y: float = 0.5, size: float = LENGTH, angle: float = 0.0, there: float = 1.0) -> Tensor:
     return torch.tensor([[x, y, math.log2(size), angle, there]])
 
 
 def test_upright_in_the_middle_and_as_large_as_in_its_picture_it_is_the_picture() -> None:
-    assert torch.allclose(draw(pose(), picture(), 8, 8), covered(picture()), atol=1e-5)
+    assert torch.allclose(draw(pose(), picture(), CELLS, CELLS), covered(picture()), atol=1e-5)
 
 
 def test_a_quarter_turn_is_clockwise() -> None:
-    assert torch.allclose(draw(pose(angle=math.pi / 2), picture(), 8, 8), covered(picture()).rot90(-1, (2, 3)), atol=1e-5)
+    assert torch.allclose(draw(pose(angle=math.pi / 2), picture(), CELLS, CELLS), covered(picture()).rot90(-1, (2, 3)), atol=1e-5)
 
 
 def test_what_is_not_there_or_elsewhere_is_zero() -> None:
-    assert not draw(pose(there=0), picture(), 8, 8).any()
-    assert not draw(pose(x=2.0), picture(), 8, 8).any()
+    assert not draw(pose(there=0), picture(), CELLS, CELLS).any()
+    assert not draw(pose(x=2.0), picture(), CELLS, CELLS).any()
 
 
 def test_a_pose_is_where_the_things_middle_is_wherever_its_picture_has_it() -> None:
     moved = picture().roll((1, 2), (2, 3))
-    assert torch.allclose(centroid(moved), torch.tensor([[0.75, 0.625]]))
-    assert torch.allclose(draw(pose(), moved, 8, 8), covered(picture()), atol=1e-5)
+    assert torch.allclose(centroid(moved), torch.tensor([[8 / 12, 7 / 12]]))
+    assert torch.allclose(draw(pose(), moved, CELLS, CELLS), covered(picture()), atol=1e-5)
 
 
-@pytest.mark.parametrize("width", [8, 12, 16])
-def test_things_in_wide_frames_are_not_stretched(width: int) -> None:
-    """Half of the height, at a quarter of the width: as in a square around that place"""
-    square, wide = draw(pose(size=0.425), picture(), 8, 8), draw(pose(x=4 / width, size=0.425), picture(), 8, width)
+@pytest.mark.parametrize("longer", [8, 12, 16])
+def test_things_in_wide_and_in_tall_frames_are_as_in_a_square_of_the_shorter_side(longer: int) -> None:
+    square, small = draw(pose(size=0.4), picture(), 8, 8), {"size": 0.4}
+    wide, tall = draw(pose(x=4 / longer, **small), picture(), 8, longer), draw(pose(y=4 / longer, **small), picture(), longer, 8)
     assert torch.allclose(wide[..., :8], square, atol=1e-5) and not wide[..., 8:].any()
+    assert torch.allclose(tall[..., :8, :], square, atol=1e-5) and not tall[..., 8:, :].any()
+
+
+def test_a_mask_is_as_large_in_wide_and_in_tall_frames() -> None:
+    """Half of the shorter side, in the middle of the first such square of the frame"""
+    for height, width, x, y in ((16, 16, 0.5, 0.5), (16, 32, 0.25, 0.5), (32, 16, 0.5, 0.25)):
+        mask = torch.zeros(1, height, width)
+        mask[:, 4:12, 6:10] = 1
+        assert torch.allclose(poses_of(mask), torch.tensor([[x, y, -1.0, 0.0, 1.0]]))
+
+
+def test_a_thing_is_as_large_whatever_part_of_its_picture_it_fills() -> None:
+    small = draw(pose(size=LENGTH / 2), picture(), CELLS, CELLS, length=torch.tensor([LENGTH / 2]))
+    assert torch.allclose(small, covered(picture()), atol=1e-5)
+    poses, lengths = two(pose(size=0.4), pose(size=0.3)), torch.tensor([[0.8, 0.6]])
+    both = drafts(poses, **slots(True, True), lengths=lengths)
+    assert torch.equal(both[:, :9], draw(poses[:, 0], picture(0), 16, 16, 0.8))
+    assert torch.equal(both[:, 9:], draw(poses[:, 1], picture(1), 16, 16, 0.6))
+    assert torch.equal(drafts(poses, **slots(True, True), lengths=torch.full((1, 2), LENGTH)), drafts(poses, **slots(True, True)))
 
 
 def two(first: Tensor, second: Tensor, third: Tensor | None = None) -> Tensor:

@@ -25,7 +25,7 @@ from tests import tiny
     ({"model_channels": True}, "model_channels"),
     ({"model_channels": 1024, "channel_mult": (1, 3, 5)}, "at most 4096"), ({"model_channels": 48}, "multiple of 32"),
     ({"attention": (1, 1, 1)}, "attention: 1"), ({"context_dim": 100, "text_heads": 3}, "context_dim"),
-    ({"latent_channels": 0}, "latent_channels"),
+    ({"latent_channels": 0}, "latent_channels"), ({"picture_cells": 11}, "picture_cells: 11 is odd"),
 ])
 def test_every_number_has_a_range(change: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
@@ -34,6 +34,7 @@ def test_every_number_has_a_range(change: dict[str, Any], said: str) -> None:
 
 def test_a_config_survives_json() -> None:
     assert MiniConfig.from_dict(json.loads(json.dumps(tiny.CONFIG.to_dict()))) == tiny.CONFIG
+    assert MiniConfig().picture_shape == (9, 12, 12)
     assert MiniConfig().in_channels == 37 and MiniConfig().y_channels == 142
 
 
