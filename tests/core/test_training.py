@@ -9,7 +9,8 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from stunet_core.mini.draft import drafts
+from stunet_core.mini.draft import FILLED, LENGTH, drafts
+from stunet_core.mini.recolour import GROUND
 from stunet_core.mini.schedule import add_noise, alphas_bar, velocity
 from stunet_core.mini.tokenizer import BEGIN, END, PAD, UNKNOWN, Tokenizer
 from tests.tiny import CONFIG, autoencoder
@@ -25,8 +26,10 @@ from training.common.muon import Muon, orthogonal
 from training.common.run_state import Run, Schedule, add_arguments, read_state, start
 from training.common.sampling import Asked, Told, guided, sample, sample_images
 from training.stages.export import export_image
-from training.world import KINDS, OBJECT_NAMES, Scene, Thing, library, render
+from training.world import KINDS, OBJECT_NAMES, Scene, Thing, library, render, sprites
 from training.world.sprites import sprite
+
+PICTURE = CONFIG.picture_shape
 
 
 def train(folder: Path, stops: list[int]) -> tuple[nn.Module, Run]:
@@ -129,7 +132,8 @@ def made_up(scenes: int, frames: int) -> Cache:
     poses[:, :, 0] = torch.tensor([0.5, 0.5, -1.0, 0.0, 1.0])
     return Cache(z, [["a red rocket", "a rocket", "rocket", "zzz"]] * scenes, torch.arange(float(frames)).expand(scenes, -1) / 2, where,
                  torch.zeros(scenes, frames, 16, 16, dtype=torch.uint8), torch.zeros(scenes, len(KINDS), dtype=torch.long),
-                 torch.randn(scenes, 2, 9, 8, 8).half(), torch.tensor([1 + k % 2 for k in range(scenes)]), poses)
+                 torch.randn(scenes, 2, *PICTURE).half(), torch.full((scenes, 2), 0.8), torch.tensor([1 + k % 2 for k in range(scenes)]),
+                 poses)
 
 
 def drawn(count: int, frames: int, tasks: dict[str, float], of: int = 80, seed: int = 0) -> Batch:
@@ -188,13 +192,22 @@ def test_a_draft_at_the_true_pose_covers_the_thing(motion):
     """The world's poses, the picture and the draft agree: what training shows is where the thing is."""
     scene = Scene((Thing("car", "flat", 0.5, 0.45, 0.55, motion, phase=0.5),), "white")
     clip = render(scene, size=256, only=[10, 40, 70])
-    _, alpha = picture(sprite("car", "flat").levels[0])
-    seen = torch.zeros(3, 2, 9, 8, 8)
-    seen[:, 0, 8] = torch.from_numpy(alpha).reshape(8, 16, 8, 16).mean((1, 3)) * 2 - 1
     shown = torch.tensor([[True, False]]).expand(3, -1)
-    found = drafts(torch.from_numpy(poses_of(clip)), seen, shown, 16, 16)[:, 8]
     true = torch.from_numpy(shares(clip.masks[0])).float() / 255
-    assert (found - true).abs().sum() < 0.3 * true.sum()
+    for rng in (None, np.random.default_rng(1)):
+        made = picture(sprite("car", "flat").levels[0], rng)
+        seen = torch.zeros(3, 2, *PICTURE)
+        seen[:, 0, 8] = torch.from_numpy(made.coverage) * 2 - 1
+        found = drafts(torch.from_numpy(poses_of(clip)), seen, shown, 16, 16, torch.full((3, 2), made.length))[:, 8]
+        assert (found - true).abs().sum() < 0.3 * true.sum()
+
+
+def test_pictures_of_the_book_are_as_drafts_take_them():
+    assert sprites.BOX / sprites.CELL == FILLED
+    cell = sprite("car", "flat").levels[0]
+    made, jittered = picture(cell), picture(cell, np.random.default_rng(0))
+    assert made.length == LENGTH and jittered.length != LENGTH
+    assert made.pixels.shape == (192, 192, 3) and made.coverage.shape == PICTURE[1:] and (made.pixels[0] == GROUND).all()
 
 
 def test_poses_count_things_from_the_left():
@@ -311,7 +324,7 @@ def test_images_follow_from_the_seed_and_what_is_told():
     mini = Mini(["red", "rocket"], CONFIG).eval()
     for p in mini.unet.parameters():
         p.data += 0.02 * torch.randn_like(p)
-    prompt = Told(mini.ids(["red rocket"]), torch.randn(1, 2, 9, 8, 8), torch.tensor([[True, False]]))
+    prompt = Told(mini.ids(["red rocket"]), torch.randn(1, 2, *PICTURE), torch.tensor([[True, False]]))
     asked = Asked(steps=2, size=(4, 6))
     first = sample_images(mini, prompt, asked)
     assert first.shape == (1, 8, 4, 6) and torch.isfinite(first).all()
@@ -325,7 +338,7 @@ def test_what_a_batch_tells_reaches_the_model():
     mini = Mini(["a", "red", "rocket"], CONFIG).eval()
     batch = drawn(6, 4, VIDEO_TASKS, seed=3)
     context, pooled, draft, guess, words = told(mini, batch, guesses=True)
-    assert context.shape == (6, 8 + 128, CONFIG.context_dim) and pooled.shape == words.shape == (6, CONFIG.pooled_dim)
+    assert context.shape == (6, 8 + 2 * mini.pictures.tokens, CONFIG.context_dim) and pooled.shape == words.shape == (6, CONFIG.pooled_dim)
     assert draft.shape == (6, 4, 18, 16, 16) and guess.shape == (6, 4, 3, 6)
     assert not draft[~batch.draft].any()
 

@@ -46,9 +46,9 @@ VIDEO_SHARES = Shares(wordless_given=0.25, timeless=0.10, pictureless=0.06, pict
 @dataclass(frozen=True)
 class Batch:
     """b scenes of f frames. z, given: b f 8 h w; keep: b f 1 h w, 1 where given; ids: b n; wordless: bool b; labels: b kinds;
-    times: b f, NaN where not told; on: b f 1 h w, 1 on things; pictures: b 2 9 8 8; shown: bool b 2; poses: b f 3 5, jittered; true:
-    b f 3 5, as they are; draft, guessed: bool b, whether there is a draft, and whether where the head guesses; alone: bool b, whether
-    nothing is given.
+    times: b f, NaN where not told; on: b f 1 h w, 1 on things; pictures: b 2 9 12 12; lengths: b 2, of the things in them; shown: bool b 2;
+    poses: b f 3 5, jittered; true: b f 3 5, as they are; draft, guessed: bool b, whether there is a draft, and whether where the head
+    guesses; alone: bool b, whether nothing is given.
     """
 
     z: Tensor
@@ -60,6 +60,7 @@ class Batch:
     times: Tensor
     on: Tensor
     pictures: Tensor
+    lengths: Tensor
     shown: Tensor
     poses: Tensor
     true: Tensor
@@ -116,7 +117,7 @@ def draw_batch(rng: np.random.Generator, cache: Cache, ids: Tensor, empty: Tenso
     jitter = rng.standard_normal((count, 1, *true.shape[2:]), dtype=np.float32) * np.array(JITTER, np.float32)
     return Batch(
         z, given, keep, said, torch.from_numpy(wordless), cache.labels[index], times, on[:, :, None].float(),
-        cache.pictures[index].float(), shown, true + torch.from_numpy(jitter), true,
+        cache.pictures[index].float(), cache.lengths[index], shown, true + torch.from_numpy(jitter), true,
         torch.from_numpy(rng.random(count) < wanted) & seen, torch.from_numpy(rng.random(count) < shares.guessed) & ~timeless, alone)
 
 
@@ -142,7 +143,7 @@ def told(mini: Mini, batch: Batch, guesses: bool) -> tuple[Tensor, Tensor, Tenso
     with torch.no_grad():
         where = (batch.guessed & guesses)[:, None, None, None]
         poses = torch.where(where, to_pose(guess), batch.poses).flatten(0, 1)
-        pictures, shown = (x.repeat_interleave(f, dim=0) for x in (batch.pictures, batch.shown))
-        drawn = drafts(poses, pictures, shown, *batch.z.shape[-2:])
+        pictures, shown, lengths = (x.repeat_interleave(f, dim=0) for x in (batch.pictures, batch.shown, batch.lengths))
+        drawn = drafts(poses, pictures, shown, *batch.z.shape[-2:], lengths)
         drawn = drawn.unflatten(0, (b, f)) * batch.draft[:, None, None, None, None]
     return context, pooled, drawn, guess, words

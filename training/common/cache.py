@@ -16,14 +16,15 @@ import torch
 from torch import Tensor
 
 from stunet_core.mini.autoencoder import SCALE, Autoencoder
+from stunet_core.mini.draft import LENGTH
+from stunet_core.mini.inputs import SLOTS
 
 from ..world import Scene, caption, labels, render
 from ..world.sprites import sprite
-from .data import FRAMES, PICTURE, SIZE, picture, poses_of, to_tensor, told_times, training_scene
+from .data import FRAMES, SIZE, Picture, picture, poses_of, to_tensor, told_times, training_scene
 from .load import load_autoencoder
 
 WORDINGS = 4  # captions of a scene; the last one has no word for its things
-SLOTS = 2     # pictures beside a caption
 GROUP = 64    # frames encoded at once
 
 
@@ -33,8 +34,8 @@ class Cache:
 
     z: n f 8 h w, fp16; captions: n times WORDINGS; times: n f, as the model is told them (`told_times`); things: uint8 n 2 f h w, how
     much of a cell the first and the second thing cover (three of a kind: together); local: uint8 n f h w, the part that moves in
-    place; labels: n kinds (`world.labels`); pictures: n 2 9 8 8, fp16, of the things shown; shown: n, how many pictures there are;
-    poses: n f 3 5 (`poses_of`).
+    place; labels: n kinds (`world.labels`); pictures: n 2 9 12 12, fp16, of the things shown; lengths: n 2, how
+    long the things in them are (`Picture`); shown: n, how many pictures there are; poses: n f 3 5 (`poses_of`).
     """
 
     z: Tensor
@@ -44,6 +45,7 @@ class Cache:
     local: Tensor
     labels: Tensor
     pictures: Tensor
+    lengths: Tensor
     shown: Tensor
     poses: Tensor
 
@@ -64,10 +66,10 @@ class Cache:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One scene, rendered: frames uint8 f H W 3, pictures of its things [(RGB, coverage)], and its rows of a Cache."""
+    """One scene, rendered: frames uint8 f H W 3, pictures of its things, and its rows of a Cache."""
 
     frames: np.ndarray
-    pictures: list[tuple[np.ndarray, np.ndarray]]
+    pictures: list[Picture]
     rows: dict[str, Any]
 
 
@@ -81,7 +83,7 @@ def shares(masks: np.ndarray) -> np.ndarray:
 def covered(scene: Scene, masks: np.ndarray) -> np.ndarray:
     """bool t f H W -> uint8 2 f h w; three of a kind count as the first thing, together"""
     if len(scene.things) > SLOTS:
-        masks = masks.any(axis=0, keepdims=True)
+        masks = masks.max(axis=0, keepdims=True)
     return shares(np.concatenate([masks, np.zeros((SLOTS - len(masks), *masks.shape[1:]), bool)]))
 
 
@@ -94,11 +96,12 @@ def draw(number: int, kind: str, seed: int) -> Drawn:
     different = scene.things if len({thing.object for thing in scene.things}) > 1 else scene.things[:1]
     pictures = [picture(sprite(t.object, t.style, t.colour, t.variant).levels[0], rng) for t in different]
     unknown = scene.things[0].variant > 0  # its look is no book's: half of its captions have no word for it
+    lengths = [*(shown.length for shown in pictures), *[LENGTH] * (SLOTS - len(pictures))]
     captions = [caption(scene, rng, nameless=k == WORDINGS - 1 or (unknown and k % 2 == 1)) for k in range(WORDINGS)]
     local = clip.local_mask if scene.local != "water" else np.zeros_like(clip.local_mask)  # rippling water is a background
     return Drawn(clip.frames, pictures, {
         "captions": captions, "times": told_times(scene, np.array(only)), "things": covered(scene, clip.masks), "local": shares(local),
-        "labels": list(labels(scene).values()), "shown": len(pictures), "poses": poses_of(clip)})
+        "labels": list(labels(scene).values()), "lengths": lengths, "shown": len(pictures), "poses": poses_of(clip)})
 
 
 @torch.inference_mode()
@@ -110,12 +113,11 @@ def encode(model: Autoencoder, frames: np.ndarray) -> Tensor:
     return torch.cat(parts).half().cpu()
 
 
-def encode_pictures(model: Autoencoder, drawn: list[tuple[np.ndarray, np.ndarray]]) -> Tensor:
-    """-> n 9 8 8, fp16: latents, and coverage in [-1, 1]"""
-    cells = PICTURE // SCALE
-    z = encode(model, np.stack([pixels for pixels, _ in drawn]))
-    alpha = torch.from_numpy(np.stack([alpha for _, alpha in drawn])).reshape(-1, cells, SCALE, cells, SCALE).mean((2, 4))
-    return torch.cat([z, (alpha * 2 - 1).half()[:, None]], dim=1)
+def encode_pictures(model: Autoencoder, drawn: list[Picture]) -> Tensor:
+    """-> n 9 12 12, fp16: latents, and coverage in [-1, 1]"""
+    z = encode(model, np.stack([one.pixels for one in drawn]))
+    coverage = torch.from_numpy(np.stack([one.coverage for one in drawn]))
+    return torch.cat([z, (coverage * 2 - 1).half()[:, None]], dim=1)
 
 
 def build(path: Path, count: int, kind: str, seed: int, workers: int, model: Autoencoder) -> Cache:
@@ -128,12 +130,9 @@ def build(path: Path, count: int, kind: str, seed: int, workers: int, model: Aut
             if len(waiting) * len(drawn.frames) < GROUP and number + 1 < count:
                 continue
             z.append(encode(model, np.concatenate([one.frames for one in waiting])).unflatten(0, (len(waiting), -1)))
-            encoded = iter(encode_pictures(model, [shown for one in waiting for shown in one.pictures]))
-            for one in waiting:
-                slots = torch.zeros(SLOTS, 9, PICTURE // SCALE, PICTURE // SCALE, dtype=torch.half)
-                for slot in range(len(one.pictures)):
-                    slots[slot] = next(encoded)
-                pictures.append(slots)
+            encoded = encode_pictures(model, [shown for one in waiting for shown in one.pictures])
+            for one, own in zip(waiting, encoded.split([len(one.pictures) for one in waiting]), strict=True):
+                pictures.append(torch.cat([own, own.new_zeros(SLOTS - len(own), *own.shape[1:])]))
                 rows.append(one.rows)
             waiting.clear()
             if len(rows) % (50 * GROUP) < GROUP:
@@ -143,7 +142,7 @@ def build(path: Path, count: int, kind: str, seed: int, workers: int, model: Aut
         return torch.from_numpy(np.stack([np.asarray(row[name]) for row in rows]))
 
     cache = Cache(torch.cat(z), [row["captions"] for row in rows], column("times").float(), column("things"), column("local"),
-                  column("labels"), torch.stack(pictures), column("shown"), column("poses"))
+                  column("labels"), torch.stack(pictures), column("lengths").float(), column("shown"), column("poses"))
     cache.save(path)
     return cache
 

@@ -1,13 +1,16 @@
 """Batches of the world for the trainers. Everything follows from the generator that is passed in."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from stunet_core.mini.draft import INSTANCES
+from stunet_core.mini.autoencoder import SCALE
+from stunet_core.mini.config import MiniConfig
+from stunet_core.mini.draft import DRAWN, FILLED, INSTANCES
 from stunet_core.mini.recolour import GROUND
 from stunet_core.mini.tokenizer import Tokenizer
 
@@ -16,10 +19,11 @@ from ..world.motion import ahead
 from ..world.scene import SPEEDS
 
 FRAMES, SIZE, FPS = 80, 256, 16
-PICTURE = 128       # side in pixels of the picture of a thing
-IN_BOOK = 120       # and of the drawing in a picture of the book
+CELLS = MiniConfig.picture_cells  # along each side of the picture of a thing
+PICTURE = CELLS * SCALE  # the side in pixels
+SMALLEST = 158      # of a drawing in it, in pixels
 NAMED = 0.45        # share of scenes with things that captions have a word for, where there are others
-OFTEN = {"two": 0.17, "variant": 0.22, "colour": 0.13}  # shares of the scenes that models train on (`sample_scene`)
+TWO, VARIANT, COLOUR = 0.17, 0.22, 0.13  # shares of the scenes that models train on (`sample_scene`)
 
 
 def training_scene(rng: np.random.Generator) -> Scene:
@@ -27,7 +31,8 @@ def training_scene(rng: np.random.Generator) -> Scene:
     drawn = library.trained()
     named = [name for name in drawn if name in OBJECT_NAMES]
     others = [name for name in drawn if name not in OBJECT_NAMES]
-    return sample_scene(rng, named if not others or rng.random() < NAMED else others, **OFTEN)
+    things = named if not others or rng.random() < NAMED else others
+    return sample_scene(rng, things, two=TWO, variant=VARIANT, colour=COLOUR)
 
 
 def told_times(scene: Scene, frames: np.ndarray) -> np.ndarray:
@@ -49,18 +54,30 @@ def poses_of(clip: Clip) -> np.ndarray:
     return out
 
 
-def picture(cell: np.ndarray, rng: np.random.Generator | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """A drawing (premultiplied RGBA) somewhere on a plain colour: uint8 [128, 128, 3], and its coverage, float [128, 128].
+@dataclass(frozen=True)
+class Picture:
+    """The picture of a thing: `pixels` uint8 [192, 192, 3]; `coverage` float [12, 12], 0 to 1; `length`: the longer side of the thing, of
+    the picture's side.
+    """
+
+    pixels: np.ndarray
+    coverage: np.ndarray
+    length: float
+
+
+def picture(cell: np.ndarray, rng: np.random.Generator | None = None) -> Picture:
+    """A drawing (premultiplied RGBA) somewhere on a plain colour, of any size.
 
     Without `rng` in the middle of the book's grey, as the book has it.
     """
-    side = IN_BOOK if rng is None else int(rng.integers(100, PICTURE + 1))
+    side = round(DRAWN * PICTURE) if rng is None else int(rng.integers(SMALLEST, PICTURE + 1))
     y, x = ((PICTURE - side) // 2,) * 2 if rng is None else rng.integers(0, PICTURE - side + 1, 2)
     ground = np.full(3, GROUND) if rng is None else rng.integers(40, 256, 3)
     full = np.zeros((PICTURE, PICTURE, 4), np.uint8)
     full[y:y + side, x:x + side] = cv2.resize(cell, (side, side), interpolation=cv2.INTER_AREA)
     alpha = full[..., 3:].astype(np.float32) / 255
-    return (full[..., :3] + (1 - alpha) * ground).clip(0, 255).astype(np.uint8), alpha[..., 0]
+    pixels = (full[..., :3] + (1 - alpha) * ground).clip(0, 255).astype(np.uint8)
+    return Picture(pixels, alpha.reshape(CELLS, SCALE, CELLS, SCALE).mean((1, 3)), FILLED * side / PICTURE)
 
 
 def to_tensor(frames: np.ndarray) -> Tensor:

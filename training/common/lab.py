@@ -1,4 +1,4 @@
-"""Checkpoints of the trial that the second generation grew out of (`t2i2.py`, `ae.py`, `video2.py`), under the project's names.
+"""Checkpoints of the trial that the second generation grew out of (`t2i4.py`, `ae.py`, `video3.py`), under the project's names.
 
 Only weights are taken over, averaged ones where there are two: a run that goes on from them warms its optimiser up anew.
 """
@@ -17,9 +17,9 @@ from stunet_core.model.skeleton import Skeleton
 from .mini import Mini, fill_grown, new_skeleton
 
 PARTS = {  # name there, name here
-    "ref_in": "pictures.stem", "ref_a": "pictures.blocks.0", "ref_b": "pictures.blocks.1", "ref": "pictures.out",
-    "ref_pos": "pictures.positions", "ref_null": "pictures.absent", "ref_slot": "pictures.slots", "ref_pool.0": "pictures.pool_in",
-    "ref_pool.2": "pictures.pool_out.0", "ref_pool_second": "pictures.pool_out.1", "pose": "pose_head",
+    "ref_in": "pictures.stem", "ref_a": "pictures.blocks.0", "ref_down": "pictures.down", "ref_b": "pictures.blocks.1",
+    "ref": "pictures.out", "ref_pos": "pictures.positions", "ref_null": "pictures.absent", "ref_slot": "pictures.slots",
+    "ref_pool.0": "pictures.pool_in", "ref_pool.2": "pictures.pool_out.0", "ref_pool_second": "pictures.pool_out.1", "pose": "pose_head",
 }
 FIRST = "unet.input_blocks.0.0.weight"
 KEPT = 19  # of its input channels: what stood behind them before there were drafts means something else

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from stunet_core.mini.config import MiniConfig
 from stunet_core.mini.frame_time import with_time
 from stunet_core.mini.inputs import beside
-from stunet_core.mini.picture_encoder import CELLS, SLOTS, PictureEncoder
+from stunet_core.mini.picture_encoder import PictureEncoder
 from stunet_core.mini.pose_head import PoseHead
 from stunet_core.mini.text import TextEncoder
 from stunet_core.mini.tokenizer import Tokenizer
@@ -38,11 +38,9 @@ class Mini(nn.Module):
         return torch.tensor([self.tokenizer.pad(self.tokenizer.encode(text), length) for text in captions])
 
     def nothing(self) -> tuple[Tensor, Tensor]:
-        """Context and pooled text of the empty prompt, for guidance: 1 (t + 128) c, 1 p"""
-        device = self.pictures.positions.device
-        pictures = torch.zeros(1, SLOTS, self.config.latent_channels + 1, CELLS, CELLS, device=device)
-        shown = torch.zeros(1, SLOTS, dtype=torch.bool, device=device)
-        return self.pictures.beside(*self.text(self.ids([""]).to(device)), pictures, shown)
+        """Context and pooled text of the empty prompt, for guidance: 1 (t + 2 n) c, 1 p"""
+        context, pooled = self.text(self.ids([""]).to(self.pictures.positions.device))
+        return self.pictures.beside(context, pooled, *self.pictures.none())
 
     def forward(self, noisy: Tensor, mask: Tensor, given: Tensor, t: Tensor, context: Tensor, pooled: Tensor,
                 times: Tensor | None = None, drafts: Tensor | None = None) -> Tensor:

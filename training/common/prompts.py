@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from stunet_core.mini.autoencoder import Autoencoder
-from stunet_core.mini.picture_encoder import CELLS, SLOTS
+from stunet_core.mini.inputs import SLOTS
 
 from ..world import Scene, Thing, caption
 from ..world.sprites import sprite
@@ -34,15 +33,13 @@ def different(scene: Scene) -> tuple[Thing, ...]:
 
 def told_of(mini: Mini, autoencoder: Autoencoder, scenes: Sequence[Scene], captions: Sequence[str]) -> Told:
     """Captions and the pictures of their scenes' things, on the model's device."""
-    device = mini.pictures.positions.device
-    pictures = torch.zeros(len(scenes), SLOTS, mini.config.latent_channels + 1, CELLS, CELLS)
-    shown = torch.zeros(len(scenes), SLOTS, dtype=torch.bool)
+    pictures, shown = mini.pictures.none(len(scenes))
     for row, scene in enumerate(scenes):
         things = different(scene)
         drawn = [picture(sprite(t.object, t.style, t.colour, t.variant).levels[0]) for t in things]
-        pictures[row, :len(things)] = encode_pictures(autoencoder, drawn).float()
+        pictures[row, :len(things)] = encode_pictures(autoencoder, drawn).to(pictures)
         shown[row, :len(things)] = True
-    return Told(mini.ids(captions), pictures, shown).to(device)
+    return Told(mini.ids(captions), pictures, shown).to(pictures.device)
 
 
 def sheet_prompts(mini: Mini, autoencoder: Autoencoder) -> Told:

@@ -57,7 +57,7 @@ def sample(predict: Predict, noise: Tensor, steps: int = 24, *, clips: int = 0, 
 
 @dataclass(frozen=True)
 class Told:
-    """What the model is told of n prompts: ids n t; pictures n 2 9 8 8; shown: bool n 2."""
+    """What the model is told of n prompts: ids n t; pictures n 2 9 12 12; shown: bool n 2."""
 
     ids: Tensor
     pictures: Tensor
