@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from stunet_core.mini.checkpoint import load_checkpoint
+from tests.tiny import CONFIG
 
 ROCKET, UP = 3, 4  # pages
 
@@ -17,7 +18,7 @@ class Page:
 
     def picture(self, entry: int, style: str) -> torch.Tensor:
         assert entry in (ROCKET, UP) and style == "flat"
-        return torch.randn(9, 8, 8, generator=torch.Generator().manual_seed(entry)).clamp(-1, 1)
+        return torch.randn(CONFIG.picture_shape, generator=torch.Generator().manual_seed(entry)).clamp(-1, 1)
 
 
 def reading_clip(graph: Any) -> Any:

@@ -6,11 +6,13 @@ import gc
 import importlib
 import logging
 import weakref
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
+from stunet_core.mini.checkpoint import load_checkpoint
 from stunet_core.mini.config import MiniConfig
 from stunet_core.mini.draft import drafts
 from stunet_core.mini.frame_time import drawn, evenly
@@ -213,9 +215,9 @@ def test_prompts_are_encoded_as_in_training(graph: Any, plain: Any) -> None:
     (context, extra), = graph.prompt(plain, "a 3D style Rocket")
     tokenizer, encoder = plain.tokenizer.tokenizer, plain.cond_stage_model.encoder
     ids = torch.tensor([tokenizer.pad(tokenizer.encode("a 3D style Rocket"), tiny.CONFIG.text_tokens)])
-    pictures = torch.stack([stub.Page().picture(3, "flat"), torch.zeros(9, 8, 8)])[None]
+    pictures = torch.stack([stub.Page().picture(3, "flat"), torch.zeros(tiny.CONFIG.picture_shape)])[None]
     expected, pooled = tiny.pictures().beside(*encoder(ids), pictures, torch.tensor([[True, False]]))
-    assert torch.allclose(context, expected, atol=1e-6) and context.shape == (1, 32 + 128, 32)
+    assert torch.allclose(context, expected, atol=1e-6) and context.shape == (1, 32 + 72, 32)
     assert torch.allclose(extra["pooled_output"], pooled, atol=1e-6)
     assert extra["stunet_notes"] == ["rocket: as it is in the book"]
     assert torch.allclose(extra["stunet_things"].words, encoder(ids)[1], atol=1e-6), "what moves hears the words alone"
@@ -223,22 +225,52 @@ def test_prompts_are_encoded_as_in_training(graph: Any, plain: Any) -> None:
 
 def test_a_prompt_that_names_nothing_shows_nothing(graph: Any, plain: Any) -> None:
     (context, extra), = graph.prompt(plain, "")
-    tokens, added = tiny.pictures()(torch.zeros(1, 2, 9, 8, 8), torch.zeros(1, 2, dtype=torch.bool))
+    tokens, added = tiny.pictures()(*tiny.pictures().none())
     assert torch.allclose(context[:, 32:], tokens, atol=1e-6) and not added.any() and extra["stunet_notes"] == []
+
+
+@pytest.mark.parametrize("styled", ["not", "before", "after"])
+def test_a_prompt_that_is_zeroed_shows_nothing(graph: Any, plain: Any, styled: str) -> None:
+    """ConditioningZeroOut keeps what it does not know: the prompt's things, and how they move beside a style's words."""
+    module = graph.pack.module("nodes.host.style.textual_inversion")
+    words = module.Words(torch.ones(32), torch.ones(32))
+    prompt = graph.prompt(plain, "a rocket")
+    zeroed = graph.run("ConditioningZeroOut", conditioning=module.worded(prompt, words, 1.0) if styled == "before" else prompt)[0]
+    zeroed = module.worded(zeroed, words, 1.0) if styled == "after" else zeroed
+    model, noise = graph.mini()[0].model, torch.randn(2, 8, 8, 8)
+
+    def conds(conditioning: list) -> dict[str, torch.Tensor]:
+        told = {"cross_attn": conditioning[0][0], **conditioning[0][1], "stunet_times": torch.zeros(2), "stunet_frames": 2}
+        made = model.extra_conds(noise=noise, latent_image=torch.zeros_like(noise), device=noise.device, **told)
+        return {name: made[name].cond for name in ("c_concat", "y", "stunet_said")}
+
+    shown, silent = conds(prompt), conds(zeroed)
+    assert shown["c_concat"][:, 11:].any() and not silent["c_concat"][:, 11:].any()
+    assert shown["stunet_said"][:, :32].any() and not silent["stunet_said"][:, :32].any()
+    assert silent["y"][:, :32].any() == (styled == "after")
 
 
 def test_a_thing_in_a_colour_is_painted(graph: Any, plain: Any) -> None:
     plain_context, painted = (graph.prompt(plain, text)[0][0] for text in ("a rocket", "a red rocket"))
-    assert not torch.allclose(plain_context[:, 32:96], painted[:, 32:96], atol=1e-3)
-    assert torch.equal(plain_context[:, 96:], painted[:, 96:]), "the second slot shows nothing"
+    assert not torch.allclose(plain_context[:, 32:68], painted[:, 32:68], atol=1e-3)
+    assert torch.equal(plain_context[:, 68:], painted[:, 68:]), "the second slot shows nothing"
 
 
 def test_the_packs_own_reader_and_book_serve_every_language(graph: Any) -> None:
     clip = graph.mini()[1]
     tokens = [clip.tokenize(text) for text in ("a flat dog", "un perro plano", "ein flacher Hund", "a (dog:1.3), flat")]
     pictures = [each["mini_pictures"] for each in tokens]
-    assert all(second is None and torch.equal(first, pictures[0][0]) for first, second in pictures) and pictures[0][0].shape == (9, 8, 8)
+    assert all(second is None and torch.equal(first, pictures[0][0]) for first, second in pictures)
+    assert pictures[0][0].shape == tiny.CONFIG.picture_shape
     assert {weight for _, weight in tokens[3]["mini"][0]} == {1.0, 1.3}
+
+
+def test_a_book_whose_pictures_are_of_another_size_is_refused(graph: Any) -> None:
+    checkpoint = load_checkpoint(graph.weights / "mini.safetensors")
+    other = replace(checkpoint, config=replace(tiny.CONFIG, picture_cells=8))
+    shelf = graph.pack.module("nodes.host.runtime.weight_cache").Shelf()
+    with pytest.raises(ValueError, match=r"book\.safetensors: its pictures are 9x12x12, and the mini model is shown 9x8x8"):
+        graph.pack.module("nodes.host.mini.reading").reading(shelf, other)
 
 
 def test_a_weighted_word_counts_more(graph: Any, plain: Any) -> None:
@@ -250,9 +282,9 @@ def test_a_weighted_word_counts_more(graph: Any, plain: Any) -> None:
 
 def test_a_prompt_of_10000_characters_is_encoded_in_chunks(graph: Any, plain: Any) -> None:
     (context, extra), = graph.prompt(plain, ("rocket flying up " * 600)[:10_000])
-    assert context.shape[1] % 160 == 0 and context.shape[1] > 1000
+    assert context.shape[1] % 104 == 0 and context.shape[1] > 1000
     assert torch.isfinite(context).all()
-    chunks = context.unflatten(1, (-1, 160))
+    chunks = context.unflatten(1, (-1, 104))
     assert torch.equal(chunks[:, 0, 32:], chunks[:, -1, 32:]), "pictures stand behind each chunk of words"
     (_, first), = graph.prompt(plain, "rocket flying up " * 10)
     assert torch.allclose(extra["pooled_output"], first["pooled_output"], atol=1e-5)

@@ -39,7 +39,7 @@ def load_mini(shelf: Shelf, path: Path) -> tuple[ModelPatcher, CLIP, VAE]:
     """
     read: Callable[[], Checkpoint] = functools.cache(lambda: load_checkpoint(path))
     model = shelf.take(path, "model", lambda: make_model(read()))
-    clip = shelf.take(path, "clip", lambda: make_clip(read(), reading(shelf, read().autoencoder)))
+    clip = shelf.take(path, "clip", lambda: make_clip(read(), reading(shelf, read())))
     vae = shelf.take(path, "vae", lambda: MiniVAE(read().autoencoder))
     copy = clip.clone()
     copy.patcher.set_attachments("stunet", clip)  # a CLIP's clone does not know the one on the shelf otherwise
@@ -123,6 +123,7 @@ class MiniModel(comfy.model_base.BaseModel):
                 raise ValueError(f"conditioning: its {name} is {text.shape[-1]} wide, the mini model's is {width}. It "
                                  "comes from another model's CLIP: encode the prompt with the CLIP output of "
                                  "STUNetLoadMini.")
+        kwargs = without_zeroed(kwargs)
         out = super().extra_conds(**kwargs)
         concat, pooled = out["c_concat"].cond, kwargs.get("pooled_output")
         times = told_times(kwargs, concat[:, :1])
@@ -134,6 +135,17 @@ class MiniModel(comfy.model_base.BaseModel):
         options = {} if transformer_options is None else transformer_options
         here = {name: of_window(value, len(x), options) for name, value in kwargs.items()}
         return super()._apply_model(x, t, of_window(c_concat, len(x), options), c_crossattn, control, options, **here)
+
+
+def without_zeroed(conditioning: dict[str, Any]) -> dict[str, Any]:
+    """A conditioning without what ConditioningZeroOut, which zeroes what it knows, has left in it: its things, and how they move.
+
+    Style words may have been put into it before (then the pooled text is zero) or after (then what was said before them is).
+    """
+    pooled = conditioning.get("pooled_output")
+    silent, was_silent = (told is None or not told.any() for told in (pooled, conditioning.get(SAID, pooled)))
+    dropped = ({SAID, THINGS} if silent else {THINGS}) if silent or was_silent else set()
+    return {name: value for name, value in conditioning.items() if name not in dropped}
 
 
 def unet_config(config: MiniConfig) -> dict[str, Any]:

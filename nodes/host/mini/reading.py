@@ -4,14 +4,13 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import torch
 from comfy.sd1_clip import escape_important, token_weights, unescape_important
 from torch import Tensor
 
 from ....stunet_core.mini.autoencoder import Autoencoder
 from ....stunet_core.mini.book import Book, load_book
+from ....stunet_core.mini.checkpoint import Checkpoint
 from ....stunet_core.mini.inputs import SLOTS
-from ....stunet_core.mini.picture_encoder import CELLS
 from ....stunet_core.mini.prompt.prompt import Prompt, Shown
 from ....stunet_core.mini.prompt.reader import read_prompt
 from ....stunet_core.mini.prompt.tables import load_tables
@@ -43,7 +42,7 @@ class Reading:
         return prompt
 
     def pictures(self, prompt: Prompt) -> list[Tensor | None]:
-        """The picture (9 8 8) of each slot, None where there is none."""
+        """The picture (9 12 12) of each slot, None where there is none."""
         shown = [self.picture(thing) for thing in prompt.things[:SLOTS]]
         return [*shown, *[None] * (SLOTS - len(shown))]
 
@@ -60,16 +59,17 @@ class Reading:
         return recolour_picture(picture, thing.colour, run(self.autoencoder.decode), run(self.autoencoder.encode))
 
 
-def reading(shelf: Shelf, autoencoder: Autoencoder) -> Reading:
-    """Prompts read in ten languages, with the pack's picture book. Raises ValueError naming a file that is missing or damaged."""
+def reading(shelf: Shelf, checkpoint: Checkpoint) -> Reading:
+    """Prompts read in ten languages, with the pack's picture book.
+
+    Raises ValueError naming a file that is missing or damaged, or a book whose pictures are not what this model is shown.
+    """
     path = WEIGHTS / BOOK
     book = shelf.take(path, "book", lambda: load_book(path))
+    wanted = checkpoint.config.picture_shape
+    if book.shape != wanted:
+        own, model = ("x".join(map(str, shape)) for shape in (book.shape, wanted))
+        raise ValueError(f"{path}: its pictures are {own}, and the mini model is shown {model} (channels, height, width): book and model "
+                         "are of different versions; update the pack, or make the book anew with `python -m tools.make_book --mini FILE`")
     tables = shelf.take(path, "tables", lambda: load_tables(book, WEIGHTS / WORDS))
-    return Reading(lambda parts: read_prompt(parts, book, tables), autoencoder, book)
-
-
-def slots(pictures: Sequence[Tensor | None], channels: int) -> tuple[Tensor, Tensor]:
-    """Pictures (c+1 8 8) of the slots as the picture encoder takes them: 1 2 c+1 8 8, and which there are (1 2)"""
-    blank = torch.zeros(channels + 1, CELLS, CELLS)
-    return (torch.stack([blank if picture is None else picture.float() for picture in pictures])[None],
-            torch.tensor([[picture is not None for picture in pictures]]))
+    return Reading(lambda parts: read_prompt(parts, book, tables), checkpoint.autoencoder, book)

@@ -13,11 +13,11 @@ from ....stunet_core.mini.checkpoint import Checkpoint
 from ....stunet_core.mini.picture_encoder import PictureEncoder
 from ....stunet_core.mini.text import TextEncoder
 from ....stunet_core.mini.tokenizer import BEGIN, END, PAD, UNKNOWN, Tokenizer
-from .reading import Reading, slots
+from .reading import Reading
 from .things import THINGS, Things
 
 KEY = "mini"  # of the tokens in the dictionary that ComfyUI passes from tokenizer to encoder
-PICTURES = "mini_pictures"  # in the same: the picture of each slot (9 8 8) or None, the left thing first
+PICTURES = "mini_pictures"  # in the same: the picture of each slot (9 12 12) or None, the left thing first
 NOTES = "stunet_notes"  # in the same and in the conditioning: sentences that say what was made of the prompt
 
 
@@ -88,12 +88,14 @@ class MiniTextModel(nn.Module, ClipTokenWeightEncoder):
                              "with the CLIP output of STUNetLoadMini.")
         chunks = token_weight_pairs[KEY]
         context, pooled = super().encode_token_weights(chunks)
-        weight = self.pictures.stem.weight
-        pictures, shown = slots(token_weight_pairs.get(PICTURES, [None, None]), weight.shape[1] - 1)
-        tokens, added = self.pictures(pictures.to(weight), shown.to(weight.device))
+        pictures, shown = self.pictures.none()
+        for slot, picture in enumerate(token_weight_pairs.get(PICTURES, [])):
+            if picture is not None:
+                pictures[0, slot], shown[0, slot] = picture, True
+        tokens, added = self.pictures(pictures, shown)
         words = context.unflatten(1, (len(chunks), -1))                                           # 1 chunks n c
         seen = tokens.to(context)[:, None].expand(-1, len(chunks), -1, -1)
-        told = {THINGS: Things(pooled, pictures, shown), NOTES: token_weight_pairs.get(NOTES, [])}
+        told = {THINGS: Things(pooled, pictures.float().cpu(), shown.cpu()), NOTES: token_weight_pairs.get(NOTES, [])}
         return torch.cat([words, seen], dim=2).flatten(1, 2), pooled + added.to(pooled), told
 
     def load_sd(self, sd: dict[str, Tensor]) -> Any:

@@ -14,7 +14,7 @@ PLACES = "stunet_places"  # in a conditioning: `Places`
 
 @dataclass(frozen=True)
 class Things:
-    """`words`: 1 p, pooled, without what pictures add; `pictures`: 1 2 9 8 8; `shown`: 1 2, which slots show one."""
+    """`words`: 1 p, pooled, without what pictures add; `pictures`: 1 2 9 12 12; `shown`: 1 2, which slots show one."""
 
     words: Tensor
     pictures: Tensor
