@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..stunet_core.editing.clip import frame_count
 from .host.runtime.latents import CELL, Cells, cells_of, empty
+from .search import found_by
 
 LARGEST = 4096
 LONGEST = 600.0  # seconds
@@ -18,7 +19,8 @@ class STUNetEmptyClip(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="STUNetEmptyClip",
-            display_name="Empty Clip (STUNet)",
+            display_name="Empty Clip (STUNet: text to video, t2v, fps)",
+            **found_by("text to video", "t2v", "txt2vid", "fps", "frame rate", "empty latent video"),
             category="STUNet/clip",
             description="An empty clip of the given size and duration, for text to video. Frames are a batch: any "
                         "sampler, VAE or mask node takes it.",
