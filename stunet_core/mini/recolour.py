@@ -97,4 +97,4 @@ def thing_in(pixels: np.ndarray, rough: np.ndarray) -> np.ndarray:
     """What of a picture of the book is the thing, float [H, W]: pixels unlike the plain ground, near where the coverage is."""
     unlike = (np.abs(pixels - GROUND).max(axis=2) > APART) & (rough > 0.03)
     closed = cv2.morphologyEx(unlike.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    return np.maximum(closed, rough > 0.98).astype(np.float32)
+    return np.maximum(closed, rough > 0.8).astype(np.float32)

@@ -20,19 +20,19 @@ def written(folder: Path) -> Path:
     """A book of two things."""
     path = folder / "book.safetensors"
     generator = torch.Generator().manual_seed(0)
-    save_book(path, ["rocket", "poodle"], ["rocket", ""], KEYWORDS, torch.randn(2, 4, 8, 8, 8, generator=generator),
-              torch.rand(2, 4, 8, 8, generator=generator), record={"licences": {}})
+    save_book(path, ["rocket", "poodle"], ["rocket", ""], KEYWORDS, torch.randn(2, 4, 8, 12, 12, generator=generator),
+              torch.rand(2, 4, 12, 12, generator=generator), record={"licences": {}})
     return path
 
 
 def test_a_book_is_read_as_written(tmp_path: Path) -> None:
     book = load_book(written(tmp_path))
     generator = torch.Generator().manual_seed(0)
-    latents, coverage = torch.randn(2, 4, 8, 8, 8, generator=generator), torch.rand(2, 4, 8, 8, generator=generator)
+    latents, coverage = torch.randn(2, 4, 8, 12, 12, generator=generator), torch.rand(2, 4, 12, 12, generator=generator)
     assert (book.names, book.spoken, len(book)) == (("rocket", "poodle"), ("rocket", ""), 2)
     assert book.keywords["de"] == (("rakete",), ("pudel", "hund"))
     picture = book.picture(1, "line")
-    assert picture.shape == (9, 8, 8) and picture.dtype == torch.float32
+    assert picture.shape == (9, 12, 12) == book.shape and picture.dtype == torch.float32
     assert torch.allclose(picture[:8], latents[1, STYLES.index("line")], atol=0.02)
     assert torch.allclose(picture[8], coverage[1, STYLES.index("line")] * 2 - 1, atol=0.01)
 

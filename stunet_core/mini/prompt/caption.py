@@ -33,10 +33,12 @@ Words = list[tuple[str, float]]
 
 
 def weighted(phrase: str, weight: float = 1.0) -> Words:
+    """The words of a phrase, all of one weight."""
     return [(word, weight) for word in phrase.split()]
 
 
 def background_words(background: str, alone: bool) -> str:
+    """A background as it stands behind a thing ("on a red background") or alone ("red background")."""
     if background in BACKGROUNDS:
         return BACKGROUNDS[background][alone]
     article = "an" if background[0] in "aeiou" else "a"

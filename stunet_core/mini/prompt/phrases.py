@@ -72,6 +72,7 @@ def find_phrases(tokens: Sequence[Token], language: Language, tables: Tables) ->
 
 
 def unknown_character(match: Match) -> bool:
+    """Whether a match is Chinese or Japanese characters that no table knows; such ones in a row are one word."""
     return not match.senses and not match.stop and CJK.match(match.typed) is not None
 
 

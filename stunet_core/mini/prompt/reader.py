@@ -97,6 +97,7 @@ def choose_concepts(items: Sequence[Item], choice: Choice) -> tuple[dict[str, tu
 
 
 def shown_thing(thing: Chosen, style: str) -> Shown:
+    """A chosen thing as the prompt's reader hands it out."""
     sense = thing.item.sense
     found = "nearest word" if sense.quality == NEAREST else "name" if sense.quality >= NAME else "keyword"
     return Shown(sense.entry, sense.value, style, thing.colour, thing.item.match.typed, found, sense.similarity, thing.count)

@@ -62,6 +62,7 @@ def one_sense(matches: Sequence[Match], index: int, language: Language) -> Item:
 
 
 def not_always_background(match: Match) -> bool:
+    """Whether what may be a background can be shown as a thing too: a mountain, but not a sunset."""
     sense = match.sense("background")
     return sense is not None and sense.value not in NEVER_A_THING
 
@@ -73,6 +74,7 @@ def kinds_of(match: Match | None) -> frozenset[str]:
 
 
 def neighbour(matches: Sequence[Match], index: int) -> Match | None:
+    """The match at a place, None beyond the ends."""
     return matches[index] if 0 <= index < len(matches) else None
 
 

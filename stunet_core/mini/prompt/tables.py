@@ -86,6 +86,7 @@ def load_tables(book: Book, words: Path | None = None) -> Tables:
 
 
 def read_json(path: Path) -> Any:
+    """What a table of the pack holds. ValueError naming the file when it is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -51,6 +51,7 @@ def fold(text: str) -> str:
 
 
 def tokenise(text: str, weight: float = 1.0) -> list[Token]:
+    """The tokens of a text, all of one weight; what is neither a word nor ends a phrase is left out."""
     words = WORD.findall(unicodedata.normalize("NFKC", text).replace("’", "'"))
     return [Token(fold(word), word, weight, bool(STOP.fullmatch(word))) for word in words]
 
@@ -71,6 +72,7 @@ def stem(word: str, language: str) -> str:
 
 
 def english_stem(word: str) -> str:
+    """The singular of an English noun, by the usual rules and a few exceptions."""
     if word in IRREGULAR:
         return IRREGULAR[word]
     if word.endswith("ies") and len(word) > 4:
@@ -81,6 +83,7 @@ def english_stem(word: str) -> str:
 
 
 def stem_key(phrase: str, language: str) -> str:
+    """A phrase as `key` writes it, each word without its ending."""
     return " ".join(stem(word, language) for word in phrase.split(" "))
 
 
