@@ -40,7 +40,8 @@ class Shares:
 
 
 IMAGE_SHARES = Shares()
-VIDEO_SHARES = Shares(wordless_given=0.25, timeless=0.10, pictureless=0.06, pictureless_given=0.5)
+VIDEO_SHARES = Shares(wordless_given=0.25, timeless=0.10, pictureless=0.06, pictureless_given=0.5, draft=0.93, draft_given=0.2,
+                      guessed=0.65)
 
 
 @dataclass(frozen=True)

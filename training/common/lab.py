@@ -38,7 +38,8 @@ def is_autoencoder(state: Mapping[str, Any]) -> bool:
 def from_lab(path: Path) -> tuple[Mini, int]:
     """The image model of a trial's checkpoint (its averaged weights), and the steps it was trained for.
 
-    What an early checkpoint lacks (drafts, the second slot) is as it would be at first. ValueError for another kind of file.
+    What an early checkpoint lacks (drafts, the second slot, pictures of this size) is as it would be at first. ValueError for another
+    kind of file.
     """
     state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     if not is_image_model(state):
@@ -48,9 +49,11 @@ def from_lab(path: Path) -> tuple[Mini, int]:
     weights |= {f"text.{name}": value.float() for name, value in state["text_ema"].items()}
     if weights[FIRST].shape[1] < model.config.in_channels:
         weights[FIRST] = weights[FIRST][:, :KEPT]
+    if weights["pictures.positions"].shape != model.pictures.positions.shape:  # of smaller pictures: only which slot is which is alike
+        weights = {name: value for name, value in weights.items() if not name.startswith("pictures.") or name == "pictures.slots"}
     grown = fill_grown(model, weights)
     if grown:
-        print(f"{path}: new in this model: {', '.join(grown)}")
+        print(f"{path}: {len(grown)} tensors are new in this model, or have grown, such as {', '.join(grown[:3])}")
     return model.eval(), int(state.get("step", 0))
 
 

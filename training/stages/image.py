@@ -80,7 +80,8 @@ def new_trainer(init: Path | None, text: Path) -> ImageTrainer:
         old = load_mini(init)
         words = [*old.tokenizer.words, *sorted(set(words) - set(old.tokenizer.words))]
         trainer = ImageTrainer(Mini(words, old.config))
-        print(f"--init {init}: new are {fill_grown(trainer.mini, old.state_dict()) or 'no weights'}")
+        grown = fill_grown(trainer.mini, old.state_dict())
+        print(f"--init {init}: " + ("new, or grown: " + ", ".join(grown) if grown else "all weights are taken over"))
     else:
         state = read_state(text)
         trainer = ImageTrainer(Mini(state["words"]))
