@@ -1,4 +1,4 @@
-"""The judges, on the renderer: half an hour on two cores. They only measure; no other stage needs them.
+"""The judges, on the renderer: an hour and a half on one core. They only measure; no other stage needs them.
 
 Frames come as random moments of random scenes, roughened the way an autoencoder and a sampler would, some of them through the autoencoder
 itself. Clips come small. The judge of looks learns all drawings of the library, those too that models never train on. All are scored on
