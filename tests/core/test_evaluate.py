@@ -1,13 +1,16 @@
 """The figures count what captions name, and nothing else; the judges' files are checked on reading."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
-from training.judges.batches import clip_batch, frame_batch, looks_batch
+from training.judges.batches import Batch, clip_batch, frame_batch, looks_batch
 from training.judges.each_alone import each_alone, middles
 from training.judges.evaluate import evaluate_clips, evaluate_images, flicker, nearest_share, sharpness, speed_error
 from training.judges.judges import Judges, Verdict, cut_out, new_judges, shrink_clip
@@ -232,10 +235,15 @@ def test_blurred_things_are_less_sharp():
 def test_judges_learn_and_go_on_where_they_were(tmp_path):
     torch.manual_seed(0)
     rng, judges = np.random.default_rng(0), new_judges(OBJECT_NAMES)
-    parts = ((judges.frame, frame_batch(rng, 6, None), frame_loss), (judges.motion, clip_batch(rng, 3), clip_loss),
-             (judges.looks, looks_batch(rng, 6), looks_loss))
+    parts: list[tuple[nn.Module, Batch, Callable[..., torch.Tensor]]] = [
+        (judges.frame, frame_batch(rng, 6, None), frame_loss), (judges.motion, clip_batch(rng, 3), clip_loss),
+        (judges.looks, looks_batch(rng, 6), looks_loss)]
     for k, (net, batch, loss_of) in enumerate(parts):
         before = {name: value.clone() for name, value in net.state_dict().items()}
-        fit(net, lambda rng, batch=batch: batch, loss_of, tmp_path / str(k), steps=2, rows=6, seed=0, resume=False)
+        for resume in (False, True):  # the second time it was done
+            fit(net, partial(given, batch), loss_of, tmp_path / str(k), steps=2, rows=6, seed=0, resume=resume)
         assert any(not torch.equal(value, before[name]) for name, value in net.state_dict().items())
-        fit(net, lambda rng, batch=batch: batch, loss_of, tmp_path / str(k), steps=2, rows=6, seed=0, resume=True)  # it was done
+
+
+def given(batch: Batch, rng: np.random.Generator) -> Batch:
+    return batch

@@ -222,9 +222,11 @@ def test_sizes_and_places_are_where_their_words_say():
     assert len(sized) > 20 and len(placed) > 20
     for scene in sized:
         thing = scene.things[0]
+        assert thing.sized is not None
         assert SIZES[thing.sized][0] <= thing.size <= SIZES[thing.sized][1] and "size" in scene.named
     for scene in placed:
         thing = scene.things[0]
+        assert thing.placed is not None
         dx, dy = PLACES[thing.placed]
         assert dx * (thing.x - 0.5) >= 0 and (dx == 0 or abs(thing.x - 0.5) > 0.15)
         assert dy * (thing.y - 0.5) >= 0 and thing.motion in STAYING
