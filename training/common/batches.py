@@ -145,6 +145,7 @@ def told(mini: Mini, batch: Batch, guesses: bool) -> tuple[Tensor, Tensor, Tenso
         where = (batch.guessed & guesses)[:, None, None, None]
         poses = torch.where(where, to_pose(guess), batch.poses).flatten(0, 1)
         pictures, shown, lengths = (x.repeat_interleave(f, dim=0) for x in (batch.pictures, batch.shown, batch.lengths))
-        drawn = drafts(poses, pictures, shown, *batch.z.shape[-2:], lengths=lengths)
+        height, width = batch.z.shape[-2:]
+        drawn = drafts(poses, pictures, shown, height, width, lengths)
         drawn = drawn.unflatten(0, (b, f)) * batch.draft[:, None, None, None, None]
     return context, pooled, drawn, guess, words
