@@ -92,7 +92,7 @@ def _described(described: Mapping[str, Any]) -> tuple[MiniConfig, Tokenizer, lis
     config = MiniConfig.from_dict(described["config"])
     if config.latent_channels != LATENT_CHANNELS:
         raise ValueError(f"latent_channels: {config.latent_channels}; the autoencoder has {LATENT_CHANNELS}")
-    if not _is_table(rgb, config.latent_channels + 1, 3):
+    if not isinstance(rgb, list) or not _is_table(rgb, config.latent_channels + 1, 3):
         raise ValueError(f"latent_rgb: it must be {config.latent_channels + 1} rows of 3 numbers")
     return config, Tokenizer(words), rgb
 
