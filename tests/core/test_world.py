@@ -13,6 +13,7 @@ from training.world import (
     CAMERAS,
     COLOURS,
     HELD_OUT_STYLES,
+    KINDS,
     LOCALS,
     MOTIONS,
     OBJECT_NAMES,
@@ -198,7 +199,7 @@ def test_pairs_stand_side_by_side():
         left, right = scene.things[0], scene.things[-1]
         assert left.style == right.style
         assert left.x < 0.35 < 0.65 < right.x
-        assert labels(scene)["second"] == OBJECT_NAMES.index(scene.things[1].object)
+        assert labels(scene)["object"] == OBJECT_NAMES.index(left.object)
     assert {len(scene.things) for scene in pairs} == {2, 3}
     assert {scene.things[0].object == scene.things[1].object for scene in pairs} == {True, False}
     assert {scene.things[0].motion == scene.things[1].motion for scene in pairs} == {True, False}
@@ -267,6 +268,14 @@ def test_a_nameless_caption_says_everything_but_the_thing():
         said = words(caption(scene, rng, nameless=True))
         assert "apple" not in said and {"3d", "red"} <= set(said)
         assert len(set(said) - known) == 1
+
+
+def test_labels_say_what_the_caption_says_and_nothing_else():
+    scene = Scene((replace(one("left").things[0], colour="red"),), "blue", named=frozenset({"object", "colour"}))
+    said = labels(scene)
+    assert said["object"] == OBJECT_NAMES.index("apple") and said["colour"] == tuple(COLOURS).index("red")
+    assert {said[kind] for kind in ("style", "background", "motion", "camera", "size", "place")} == {-1}
+    assert tuple(said) == tuple(KINDS)
 
 
 def test_one_thing_in_eight_is_never_trained_on():
