@@ -23,13 +23,13 @@ def test_every_word_is_in_a_name(pack: Any, word: str) -> None:
 
 
 def test_aliases_are_given_where_comfyui_has_them(pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    io = importlib.import_module("comfy_api.latest").io
+    io: Any = importlib.import_module("comfy_api.latest").io
     search = pack.module("nodes.search")
     if "search_aliases" not in {field.name for field in dataclasses.fields(io.Schema)}:
         assert search.found_by("loop") == {}, "a TypeError else"
 
         @dataclasses.dataclass
-        class Newer(io.Schema):
+        class Newer(io.Schema):  # type: ignore[name-defined]
             search_aliases: list[str] = dataclasses.field(default_factory=list)
 
         monkeypatch.setattr(io, "Schema", Newer)
