@@ -20,7 +20,7 @@ from .nets import CLIP_FRAMES, CLIP_SIZE, MASK, SIZE
 
 Batch = tuple[Tensor, dict[str, Tensor]]
 RoundTrip = Callable[[Tensor], Tensor]
-THROUGH = 8        # one frame in so many goes through the autoencoder
+THROUGH = 16       # one frame in so many goes through the autoencoder
 UNNAMED = 0.3      # share of frames with things that have no name: they teach where things are, and in what style
 MIRRORED = {"left": "right", "right": "left", "pan left": "pan right", "pan right": "pan left"}
 
@@ -30,8 +30,9 @@ def round_trip(model: Autoencoder) -> RoundTrip:
 
     @torch.no_grad()
     def run(x: Tensor) -> Tensor:
-        z = model.encode(x)
-        return model.decode(z + 0.1 * torch.randn_like(z)).float().clamp(-1, 1)
+        with torch.autocast("cpu", torch.bfloat16):
+            z = model.encode(x).float()
+            return model.decode(z + 0.1 * torch.randn_like(z)).float().clamp(-1, 1)
 
     return run
 
