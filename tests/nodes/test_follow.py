@@ -10,8 +10,8 @@ import torch
 from stunet_core.guidance.layout_following import coarse
 from tests.nodes import nets
 
-EMPTY = torch.zeros(8, 4, 8, 8)
-SOURCE = torch.randn(8, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+EMPTY = torch.zeros(8, 8, 8, 8)
+SOURCE = torch.randn(8, 8, 8, 8, generator=torch.Generator().manual_seed(1))
 ALWAYS = {"cells": 2, "strength": 1.0, "start_percent": 0.0, "end_percent": 1.0, "motion_end_percent": 0.0, "recolour": False}
 
 

@@ -11,7 +11,7 @@ import torch
 
 from tests.nodes import nets
 
-CLIP = torch.zeros(6, 4, 8, 8)
+CLIP = torch.zeros(6, 8, 8, 8)
 SETTINGS = {"strength": 1.0, "start_percent": 0.0, "end_percent": 1.0, "levels": "all", "mode": "attention", "fit": "crop",
             "weights": ""}
 
