@@ -20,6 +20,8 @@ from torch import Tensor
 
 from ..model.motion_module import MotionConfig, sinusoids
 from ..model.skeleton import BlockSpec, SkeletonConfig
+from .checks import spoken
+from .tensor_file import DAMAGED, short
 
 KEY = re.compile(r"(?:^|\.)(?P<side>down|mid|up)_blocks?\.(?:(?P<block>\d+)\.)?(?P<kind>motion_modules|temporal_attentions)"
                  r"\.(?P<index>\d+)\.(?:temporal_transformer\.)?(?P<name>.+)$")
@@ -33,6 +35,7 @@ NOT_ALONE = {  # more than temporal layers: a key that tells, and what it is
     "img_encoder.": "AnimateLCM-I2V", "fps_embedding.": "FancyVideo", "motion_embedding.": "FancyVideo",
     "pose_encoder.": "CameraCtrl", "controlnet_cond_embedding.": "SparseCtrl",
 }
+DIMENSIONS = {"pe": 3, "norm.weight": 1, "to_q.weight": 2}  # of the tensors that say what to build
 TABLES = {"AnimateLCM": 64, "diffusers": 32}  # lengths, where the file has none
 UNETS = {3: "SDXL", 4: "SD1.5"}  # by number of levels
 BETAS = {  # the noise schedules they were trained on, where it is not the image model's (guoyww/AnimateDiff, configs/)
@@ -80,7 +83,7 @@ def read_layout(tensors: Mapping[str, Tensor]) -> tuple[SkeletonConfig, dict[str
         elif ".attn1." in name:
             layout = "diffusers"
         place = Place(match["side"], int(match["block"] or 0), int(match["index"]))
-        found.setdefault(place, {})[own_name(match["name"])] = tensor
+        found.setdefault(place, {})[checked(name, own_name(match["name"]), tensor)] = tensor
     tables = [t.shape[1] for part in found.values() for name, t in part.items() if name.endswith(".pe")]
     if layout == "AnimateDiff" and not tables:
         layout = "AnimateLCM"
@@ -102,6 +105,15 @@ def own_name(name: str) -> str:
     return name.replace(".pos_embed.pe", ".attention_blocks.0.pos_encoder.pe")
 
 
+def checked(key: str, own: str, tensor: Tensor) -> str:
+    """`own`, a tensor's name in a MotionBlock. Raises ValueError when it is none of those that say what to build, and has their name."""
+    for name, dimensions in DIMENSIONS.items():
+        if (own == name or own.endswith(f".{name}")) and (tensor.ndim != dimensions or not tensor.numel()):
+            raise ValueError(f"its tensor {short(key)} is {spoken(tensor.shape)}, which no motion module has; the file is damaged: "
+                             f"{DAMAGED}")
+    return own
+
+
 def count(found: Iterable[Place], side: str, block: int) -> int:
     """How many modules there are in a block."""
     return sum(place.side == side and place.block == block for place in found)
@@ -113,7 +125,7 @@ def describe(found: Mapping[Place, Mapping[str, Tensor]], layout: str, positions
     for place, part in found.items():
         if "norm.weight" not in part:
             raise ValueError(f"the motion module at {place.side} block {place.block} is incomplete: the file was cut "
-                             "short or altered")
+                             f"short or altered: {DAMAGED}")
         sides[place.side][place.block] = part["norm.weight"].shape[0]
     down, up = ([side[i] for i in sorted(side)] for side in (sides["down"], sides["up"]))
     if not down or down != up[::-1]:
@@ -125,9 +137,12 @@ def describe(found: Mapping[Place, Mapping[str, Tensor]], layout: str, positions
                    for place, part in found.items())
     first = next(iter(found.values()))
     name = name_of(layout, levels, bool(sides["mid"]), positions)
+    layers = [int(one.split(".")[1]) for one in first if re.match(r"transformer_blocks\.\d{1,4}\.", one)]
+    if not layers:
+        raise ValueError(f"its first motion module has no transformer blocks: the file was cut short or altered: {DAMAGED}")
     motion = MotionConfig(
         betas=BETAS.get(name, BETAS.get(name.split(" ")[0])), positions=positions, norm="clip" if layout == "diffusers" else "frame",
-        layers=1 + max(int(name.split(".")[1]) for name in first if name.startswith("transformer_blocks.")),
+        layers=1 + max(layers),
         attentions=sum(name.startswith("transformer_blocks.0.norms.") and name.endswith(".weight") for name in first))
     return SkeletonConfig(
         blocks=blocks, ratios=(1,) * (levels - 1), down_channels=tuple(down[:-1]), up_channels=tuple(down[1:]),

@@ -15,6 +15,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..model.skeleton import SkeletonConfig
+from .checks import check_numbers, plain
 from .motion_layouts import KEY, UNETS, Place, own_name
 from .tensor_file import open_tensors
 
@@ -37,6 +38,12 @@ class Pair:
     up: Tensor | None = None
     down: Tensor | None = None
     alpha: Tensor | None = None
+
+    def whole(self) -> bool:
+        """Whether both matrices are there and fit together."""
+        if self.up is None or self.down is None or (self.alpha is not None and self.alpha.numel() != 1):
+            return False
+        return self.up.ndim == self.down.ndim == 2 and self.up.numel() > 0 and self.up.shape[1] == self.down.shape[0]
 
 
 @dataclass(frozen=True)
@@ -79,20 +86,23 @@ def load_motion_lora(path: Path) -> MotionLora:
     """The motion LoRA at `path`. Raises ValueError naming the file when it is none, or damaged."""
     file = open_tensors(path)
     pairs: dict[tuple[Place, str], Pair] = {}
-    for name, tensor in file.tensors().items():
+    read: dict[str, Tensor] = {}
+    for name, tensor in plain(file.tensors()).items():
         suffix = SUFFIX.search(name)
         where = suffix and read_place(name[: suffix.start()])
         if not suffix or not where:
             continue
         pair = pairs.setdefault(where, Pair())
         setattr(pair, "alpha" if suffix["alpha"] else HALVES[suffix["half"]], tensor)
+        read[name] = tensor
     if not pairs:
-        raise ValueError(f"{path}: holds no motion LoRA. It has {len(file.names)} tensors such as {', '.join(file.names[:2])}: choose "
+        raise ValueError(f"{path}: holds no motion LoRA. It has {len(file.names)} tensors{file.such_as()}: choose "
                          "a LoRA of a motion module; those of image models go into LoraLoader")
     for (place, layer), pair in pairs.items():
-        if pair.up is None or pair.down is None or pair.up.ndim != 2 or pair.up.shape[1:] != pair.down.shape[:1]:
+        if not pair.whole():
             raise ValueError(f"{path}: its change of {layer} in {place.side} block {place.block} is incomplete; the file was cut short or "
                              "altered: copy or download it again")
+    check_numbers(read, path)
     return MotionLora(pairs)
 
 

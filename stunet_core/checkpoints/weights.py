@@ -4,9 +4,9 @@ Motion modules in the layouts of others are read too (`motion_layouts`); their s
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import save_file
@@ -14,10 +14,14 @@ from torch import Tensor, nn
 
 from ..model.skeleton import Skeleton, SkeletonConfig
 from . import motion_layouts
+from .checks import check_kinds, check_numbers, check_tensors, plain
 from .tensor_file import TensorFile, open_tensors
 
 CONFIG = "stunet_config"  # metadata keys
 RECORD = "record"
+
+C = TypeVar("C")
+M = TypeVar("M", bound=nn.Module)
 
 
 def save_skeleton(path: Path, skeleton: Skeleton, record: Mapping[str, Any]) -> None:
@@ -34,24 +38,41 @@ def load_skeleton(path: Path) -> Skeleton:
     file = open_tensors(path)
     if CONFIG not in file.metadata and motion_layouts.recognised(file.names):
         return _load_motion_module(path, file)
-    config, tensors = described(path, file, CONFIG, "STUNet weights (temporal layers) and no motion modules")
-    try:
-        skeleton = Skeleton(SkeletonConfig(**config))
-    except TypeError as error:
-        raise ValueError(f"{path}: its config is of another version of the pack ({error}): update the pack") from error
-    fill(skeleton, tensors, path)
-    return skeleton
+    values = file.described(CONFIG, "STUNet weights (temporal layers) and no motion modules")
+    config = told(path, lambda: SkeletonConfig.from_dict(values))
+    return built(lambda: Skeleton(config), file.tensors(), path).float()
 
 
 def _load_motion_module(path: Path, file: TensorFile) -> Skeleton:
+    found = file.tensors()
+    check_kinds({name: tensor for name, tensor in found.items() if motion_layouts.recognised([name])}, path)
+    config, tensors = told(path, lambda: motion_layouts.read_layout(found))
+    return built(lambda: Skeleton(config), tensors, path)
+
+
+def told(path: Path, read: Callable[[], C]) -> C:
+    """What `read()` returns; its ValueError is raised again with the file's name before it."""
     try:
-        config, tensors = motion_layouts.read_layout(file.tensors())
+        return read()
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    with torch.device("meta"):  # the file's tensors are taken as they are, so that there is only one set in memory
-        skeleton = Skeleton(config)
-    fill(skeleton, tensors, path, assign=True)
-    return skeleton
+
+
+def built(build: Callable[[], M], tensors: Mapping[str, Tensor], path: Path) -> M:
+    """The module that `build()` makes, with `tensors`, which must be exactly its own, in the file's precision.
+
+    It is built without content first: a description may ask for more than any memory holds.
+
+    Raises:
+        ValueError: naming the file, the tensor and what to do.
+    """
+    with torch.device("meta"):
+        try:
+            module = build()
+        except ValueError as error:
+            raise ValueError(f"{path}: its description makes no module ({error}): the file was altered") from error
+    fill(module, tensors, path, assign=True)
+    return module
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
@@ -62,22 +83,21 @@ def write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]
 
 
 def read(path: Path, key: str, what: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """(the JSON under `key` in the metadata, tensors) of the file at `path`; a ValueError says that it is no `what`."""
-    return described(path, open_tensors(path), key, what)
+    """(the JSON under `key` in the metadata, tensors) of a file of ours at `path`.
 
-
-def described(path: Path, file: TensorFile, key: str, what: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The same of an opened file."""
-    if key not in file.metadata:
-        raise ValueError(f"{path}: holds no {what}. It has {len(file.names)} tensors such as "
-                         f"{', '.join(file.names[:2])}, and no {key!r} in its metadata: choose another file")
-    return json.loads(file.metadata[key]), file.tensors()
+    Raises:
+        ValueError: naming the file, when it is no `what`, damaged, or has tensors that no trained weights are.
+    """
+    file = open_tensors(path)
+    values, tensors = file.described(key, what), file.tensors()
+    check_numbers(tensors, path)
+    return values, tensors
 
 
 def fill(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, assign: bool = False) -> None:
-    """Load `tensors` into `module`. Raises ValueError naming `path` when they are not exactly its own."""
-    try:
-        module.load_state_dict(tensors, assign=assign)
-    except RuntimeError as error:
-        raise ValueError(f"{path}: its tensors do not fit its config; the file was altered or not written completely "
-                         f"({str(error).splitlines()[-1].strip()})") from error
+    """Load `tensors` into `module`; with `assign` it takes over the tensors themselves, in their precision.
+
+    Raises ValueError naming `path`, the tensor and what to do when they are not exactly its own.
+    """
+    check_tensors({name: tensor.shape for name, tensor in module.state_dict().items()}, tensors, path)
+    module.load_state_dict(plain(tensors), assign=assign)

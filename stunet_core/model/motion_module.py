@@ -6,7 +6,7 @@ only the frames of its own level: where the time stride brings them back inside 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from .attention import attend
+from .bounds import bounds, check_fields, shown
 from .temporal_blocks import TemporalBlock, Time
 from .windows import windows
 
@@ -34,22 +35,26 @@ class MotionConfig:
     noise schedule of their training: (one of BETAS, first, last); None: that of the image model.
     """
 
-    positions: int = 32
-    heads: int = 8
-    layers: int = 1
-    attentions: int = 2
+    positions: int = field(default=32, metadata=bounds(1, 4096))
+    heads: int = field(default=8, metadata=bounds(1, 256))
+    layers: int = field(default=1, metadata=bounds(1, 32))
+    attentions: int = field(default=2, metadata=bounds(1, 16))
     norm: str = "frame"
     betas: tuple[str, float, float] | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.betas is not None:
-            object.__setattr__(self, "betas", tuple(self.betas))  # JSON gives lists
-            if self.betas[0] not in BETAS:
-                raise ValueError(f"betas {self.betas} of a motion module: the first must be one of {', '.join(BETAS)}")
+            if not isinstance(self.betas, list | tuple) or len(self.betas) != 3:
+                raise ValueError(f"betas: {shown(self.betas)}; it must be one of {', '.join(BETAS)}, the first beta and the last")
+            name, first, last = self.betas
+            if name not in BETAS:
+                raise ValueError(f"betas {shown(self.betas)} of a motion module: the first must be one of {', '.join(BETAS)}")
+            if any(isinstance(b, bool) or not isinstance(b, int | float) or not 0 < b < 1 for b in (first, last)):
+                raise ValueError(f"betas {shown(self.betas)} of a motion module: the second and third must be between 0 and 1")
+            object.__setattr__(self, "betas", (name, first, last))  # JSON gives lists
         if self.norm not in NORMS:
             raise ValueError(f"norm {self.norm!r} of a motion module: use one of {', '.join(NORMS)}")
-        if min(self.positions, self.heads, self.layers, self.attentions) < 1:
-            raise ValueError(f"{self}: each number must be 1 or more")
 
 
 def spans(index: Tensor, weight: Tensor, like: Tensor) -> Spans:

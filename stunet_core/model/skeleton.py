@@ -1,18 +1,26 @@
 """The temporal skeleton: every layer that works along time, as one module described by one dataclass."""
 
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from math import prod
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..mini.clock import Clock
+from .bounds import bounds, check_fields, from_json, shown
 from .layout import Layout, Position
 from .motion_module import MotionBlock, MotionConfig
 from .temporal_blocks import AttentionBlock, ConvBlock, TemporalBlock, TimeDown, TimeUp
 
 KINDS = ("conv", "attention", "motion")
+NEEDED = ("pooled_channels", "cond_channels", "head_channels", "joint")  # a default in the place of one would be silently wrong
+POSITION = re.compile(r"(input|output)_\d{1,3}|middle")
+WIDEST = 65_536  # channels
+MOST_BLOCKS = 256
 
 
 @dataclass(frozen=True)
@@ -20,10 +28,13 @@ class BlockSpec:
     """One temporal block: where it stands and what it is."""
 
     position: str   # a `layout.Position` name
-    channels: int
+    channels: int = field(metadata=bounds(1, WIDEST))
     kind: str       # one of KINDS
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        if not POSITION.fullmatch(self.position):
+            raise ValueError(f"position: {self.position[:40]!r} is no place in a U-Net, such as input_1, middle or output_0")
         if self.kind not in KINDS:
             raise ValueError(f"kind {self.kind!r} of the block at {self.position}: use one of {', '.join(KINDS)}")
 
@@ -39,13 +50,13 @@ class SkeletonConfig:
     """
 
     blocks: tuple[BlockSpec, ...]
-    ratios: tuple[int, ...]
-    down_channels: tuple[int, ...]
-    up_channels: tuple[int, ...]
-    emb_channels: int
-    pooled_channels: int = 0
-    cond_channels: int = 256
-    head_channels: int = 32
+    ratios: tuple[int, ...] = field(metadata=bounds(1, 64, entries=16))
+    down_channels: tuple[int, ...] = field(metadata=bounds(1, WIDEST, entries=16))
+    up_channels: tuple[int, ...] = field(metadata=bounds(1, WIDEST, entries=16))
+    emb_channels: int = field(metadata=bounds(1, WIDEST))
+    pooled_channels: int = field(default=0, metadata=bounds(0, WIDEST))
+    cond_channels: int = field(default=256, metadata=bounds(1, WIDEST))
+    head_channels: int = field(default=32, metadata=bounds(1, WIDEST))
     joint: bool = True
     model: str = ""
     motion: MotionConfig | None = None
@@ -53,19 +64,24 @@ class SkeletonConfig:
     clock: bool = False
 
     def __post_init__(self) -> None:
-        blocks = tuple(b if isinstance(b, BlockSpec) else BlockSpec(**b) for b in self.blocks)
+        check_fields(self)
+        if not isinstance(self.blocks, list | tuple) or len(self.blocks) > MOST_BLOCKS:
+            raise ValueError(f"blocks: {shown(self.blocks)}; it must be a list of at most {MOST_BLOCKS}")
+        blocks = tuple(b if isinstance(b, BlockSpec) else from_json(BlockSpec, b) for b in self.blocks)
+        if len({b.position for b in blocks}) < len(blocks):
+            raise ValueError("blocks: two of them are at the same position")
         object.__setattr__(self, "blocks", blocks)
-        if isinstance(self.motion, dict):
-            object.__setattr__(self, "motion", MotionConfig(**self.motion))
+        if self.motion is not None and not isinstance(self.motion, MotionConfig):
+            object.__setattr__(self, "motion", from_json(MotionConfig, self.motion))
         if self.motion is None and any(b.kind == "motion" for b in blocks):
             raise ValueError("motion: blocks of this kind need a MotionConfig")
-        for name in ("ratios", "down_channels", "up_channels"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for b in blocks:
+            shared = {"attention": self.head_channels, "motion": self.motion.heads if self.motion else 1}.get(b.kind, 1)
+            if b.channels % shared or (b.kind == "attention" and shared % 2):
+                raise ValueError(f"channels: {b.channels} of the block at {b.position} cannot be shared among its heads")
         if not len(self.ratios) == len(self.down_channels) == len(self.up_channels):
             raise ValueError(f"ratios {self.ratios}, down_channels {self.down_channels} and up_channels "
                              f"{self.up_channels}: give one of each per step between levels")
-        if any(r < 1 for r in self.ratios):
-            raise ValueError(f"ratios {self.ratios}: each must be 1 or more")
 
     @property
     def total_stride(self) -> int:
@@ -74,6 +90,14 @@ class SkeletonConfig:
 
     def to_dict(self) -> dict:
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "SkeletonConfig":
+        """Raises ValueError for a config of another version of the pack, or of nonsense."""
+        try:
+            return from_json(cls, values, NEEDED)
+        except ValueError as error:
+            raise ValueError(f"its description says {error}: the file was altered, or is of another version of the pack") from error
 
     def check_fits(self, layout: Layout, model: str) -> None:
         """Raise ValueError, naming both, unless these temporal layers fit the U-Net of `layout`."""

@@ -129,7 +129,7 @@ def test_what_is_no_motion_module_alone_is_named(tmp_path):
     refused(made | {"img_encoder.a": torch.zeros(1)}, "AnimateLCM-I2V")
     refused({first.replace("norm.", "attention_blocks.0.processor.to_q_lora.down."): torch.zeros(1)}, "motion LoRA")
     refused({key: t for key, t in made.items() if "up_blocks.2" not in key}, "in reverse")
-    refused({key: t for key, t in made.items() if "ff.net.2" not in key}, "do not fit")
+    refused({key: t for key, t in made.items() if "ff.net.2" not in key}, "are missing")
     refused({"unet.weight": torch.zeros(1)}, "no motion modules")
 
 

@@ -160,3 +160,11 @@ def test_what_cannot_be_fitted_is_refused(graph: Any, folder: Path) -> None:
         with pytest.raises(ValueError, match=said):
             fit(graph, mini, **{"steps": 1} | inputs)
     assert "is empty" in graph.pack.nodes["STUNetFitStyle"].validate_inputs(caption="")
+
+
+def test_a_fitted_file_that_was_damaged_since_says_what_to_do(graph: Any, folder: Path) -> None:
+    mini = graph.mini()
+    name = fit(graph, mini, steps=1)[1]
+    (folder / name).write_bytes((folder / name).read_bytes()[:-9])
+    with pytest.raises(ValueError, match=r"safetensors: the file is damaged, .*delete the file, and the style is fitted again"):
+        fit(graph, mini, steps=1)

@@ -17,7 +17,9 @@ from comfy.model_patcher import ModelPatcher
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from ....stunet_core.checkpoints.checks import check_numbers
 from ....stunet_core.checkpoints.lora import Lora, targets
+from ....stunet_core.checkpoints.tensor_file import open_tensors
 from .descent import Descent
 from .fitting import Loss, Task, half, prepared, shower
 
@@ -65,7 +67,7 @@ def fit_style(model: ModelPatcher, clip: Any, vae: Any, pixels: Tensor, caption:
         lora, before, after = fitted(kept, task, settings)
         log.info("STUNet: fitted %s to %d picture(s): loss %.4f -> %.4f", file, len(pixels), before, after)
         save(own / file, lora.file(), asdict(settings) | {"caption": caption, "loss_before": before, "loss_after": after})
-    tensors = comfy.utils.load_torch_file(str(own / file), safe_load=True)
+    tensors = fitted_before(own / file)
     return comfy.sd.load_lora_for_models(model, None, tensors, 1.0, 0.0)[0], f"{FOLDER}/{file}"
 
 
@@ -80,6 +82,16 @@ def folder() -> Path:
     own = Path(folder_paths.get_folder_paths("loras")[0]) / FOLDER
     own.mkdir(parents=True, exist_ok=True)
     return own
+
+
+def fitted_before(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file that was saved here. Raises ValueError saying what to do when it was damaged since."""
+    try:
+        tensors = open_tensors(path).tensors()
+        check_numbers(tensors, path)
+    except ValueError as error:
+        raise ValueError(f"{error}; or delete the file, and the style is fitted again") from error
+    return tensors
 
 
 def fitted(model: ModelPatcher, task: Task, settings: Settings) -> tuple[Lora, float, float]:
