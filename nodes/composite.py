@@ -38,13 +38,16 @@ class STUNetComposite(io.ComfyNode):
                                  tooltip="Made pixels that nearly show what stood still there for as long as it was given (in 4 frames or "
                                          "more) show exactly that: the background of a clip that goes on, or behind a hole that moves, "
                                          "stays as sharp as it was."),
+                io.Boolean.Input("loop", default=False, optional=True,
+                                 tooltip="The clip repeats: the first frame follows on the last one, and that joint is closed like the "
+                                         "others."),
             ],
             outputs=[io.Image.Output(display_name="frames", tooltip="The finished frames, as large as the original.")],
         )
 
     @classmethod
     def execute(cls, frames, original, mask, feather: int, match_colors: bool, joint_frames: int = 8,
-                still_background: bool = True) -> io.NodeOutput:
+                still_background: bool = True, loop: bool = False) -> io.NodeOutput:
         keep = (mask[None] if mask.ndim == 2 else mask) < 0.5
         return io.NodeOutput(composite(frames, original, keep, feather=feather, match=match_colors, joint=joint_frames,
-                                       still=still_background))
+                                       still=still_background, loop=loop))

@@ -10,7 +10,12 @@ from . import task_inputs
 from .clip import check
 from .host.runtime.notices import say
 from .host.walk.conditioning import conditioned
+from .host.walk.mask_input import looped
 
+LOOP = ("The clip repeats without a jump: the frame after the last one is the first, which is there only once. Switch on loop in Apply "
+        "STUNet too, which makes the motion flow through, and in Composite.")
+TWICE = ("the first and the last picture are the same. In a clip that repeats it would be seen twice in a row: for a loop, switch on loop "
+         "in this node, Apply STUNet and Composite.")
 DURATION = "Duration in seconds, more than 0. The clip gets seconds x fps frames, rounded."
 
 
@@ -32,6 +37,8 @@ class STUNetImageToVideo(io.ComfyNode):
                                                 "was trained at 128x128."),
                 *task_inputs.duration(DURATION),
                 io.Image.Input("end_image", optional=True, tooltip="The last frame, as large as the first."),
+                # Added later, so optional: workflows in the API form that do not name it still run.
+                io.Boolean.Input("loop", default=False, optional=True, tooltip=LOOP),
             ],
             outputs=task_inputs.outputs(),
         )
@@ -41,9 +48,12 @@ class STUNetImageToVideo(io.ComfyNode):
         return check(None, None, seconds, fps) or True
 
     @classmethod
-    def execute(cls, positive, negative, vae, image, seconds: float, fps: float, end_image=None) -> io.NodeOutput:
-        task = tasks.image_to_video(image, task_inputs.frames(seconds, fps), end_image)
-        return io.NodeOutput(*conditioned(positive, negative, vae, task), task.given, task.generate)
+    def execute(cls, positive, negative, vae, image, seconds: float, fps: float, end_image=None,
+                loop: bool = False) -> io.NodeOutput:
+        if end_image is not None and not loop and end_image.shape == image.shape and tasks.same(image, end_image):
+            say(TWICE)
+        task = tasks.image_to_video(image, task_inputs.frames(seconds, fps), end_image, loop=loop)
+        return io.NodeOutput(*looped(conditioned(positive, negative, vae, task), loop), task.given, task.generate)
 
 
 class STUNetKeyframes(io.ComfyNode):
@@ -64,6 +74,8 @@ class STUNetKeyframes(io.ComfyNode):
                                 tooltip="When each image is shown, one time per image with commas between them: a frame "
                                         "number from 0, or seconds with an s. In any order."),
                 *task_inputs.duration(DURATION),
+                # Added later, so optional: workflows in the API form that do not name it still run.
+                io.Boolean.Input("loop", default=False, optional=True, tooltip=LOOP),
             ],
             outputs=task_inputs.outputs(),
         )
@@ -79,10 +91,12 @@ class STUNetKeyframes(io.ComfyNode):
             return str(error)
 
     @classmethod
-    def execute(cls, positive, negative, vae, images, times: str, seconds: float, fps: float) -> io.NodeOutput:
-        count = task_inputs.frames(seconds, fps)
-        task = tasks.key_frames(images, read_times(times, seconds, fps), count)
-        return io.NodeOutput(*conditioned(positive, negative, vae, task), task.given, task.generate)
+    def execute(cls, positive, negative, vae, images, times: str, seconds: float, fps: float, loop: bool = False) -> io.NodeOutput:
+        count, at = task_inputs.frames(seconds, fps), read_times(times, seconds, fps)
+        task = tasks.key_frames(images, at, count, loop=loop)
+        if not loop and {0, count - 1} <= set(at) and tasks.same(*(images[at.index(time)] for time in (0, count - 1))):
+            say(TWICE)
+        return io.NodeOutput(*looped(conditioned(positive, negative, vae, task), loop), task.given, task.generate)
 
 
 class STUNetAnimateRegion(io.ComfyNode):
@@ -102,9 +116,7 @@ class STUNetAnimateRegion(io.ComfyNode):
                 io.Mask.Input("region", tooltip="White = to be generated, i.e. what moves; black stays still. As large "
                                                 "as the image; one mask, or one per frame."),
                 *task_inputs.duration(DURATION),
-                io.Boolean.Input("loop", default=False,
-                                 tooltip="The last frame is the still again, so that the clip repeats without a jump. "
-                                         "Switch on loop in Apply STUNet as well, and the motion flows through it."),
+                io.Boolean.Input("loop", default=False, tooltip=LOOP),
             ],
             outputs=task_inputs.outputs(),
         )
@@ -120,5 +132,5 @@ class STUNetAnimateRegion(io.ComfyNode):
         doubtful = doubt("region", keep)
         if doubtful:
             say(doubtful)
-        task = tasks.animate_region(image, keep, loop=loop)
-        return io.NodeOutput(*conditioned(positive, negative, vae, task), task.given, task.generate)
+        task = tasks.animate_region(image, keep)
+        return io.NodeOutput(*looped(conditioned(positive, negative, vae, task), loop), task.given, task.generate)

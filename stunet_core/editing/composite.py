@@ -12,7 +12,7 @@ from .static_background import Plate
 
 
 def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, match: bool = False,
-              joint: int = 0, still: bool = False) -> Tensor:
+              joint: int = 0, still: bool = False, loop: bool = False) -> Tensor:
     """The given pixels where `keep` is True, bit for bit; elsewhere the made ones, [F, H, W, 3].
 
     Within `feather` pixels of the seam, on the made side only, the made ones are shifted by what differs at the nearest
@@ -28,6 +28,8 @@ def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, ma
         joint: frames after a given frame, and before one, over which what jumps there fades; with `match`, colours that drift
             are put right in all of a gap (`seams`). 0: joints in time stay as they are.
         still: made pixels that nearly show what stood still there while it was given show exactly that (`static_background.Plate`).
+
+        loop: the first frame follows on the last one, and that joint is closed too.
 
     Raises:
         ValueError: numbers or sizes disagree; it names the input.
@@ -47,6 +49,8 @@ def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, ma
                          "mask output of the node that the original comes from")
     out = made[:, :height, :width].clamp(0, 1)
     given, keep = given.to(out).expand(frames, -1, -1, -1), keep.expand(frames, -1, -1).to(out.device)
+    if loop:  # once round: the first frame stands at the end too, and is taken off again
+        out, given, keep = (torch.cat([part, part[:1]]) for part in (out, given, keep))
     if match:
         out = (out + drift(given - out, keep)).clamp(0, 1)
     if joint > 0 or still:
@@ -59,7 +63,7 @@ def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, ma
         out = torch.from_numpy(finished).to(out)
     if feather > 0:
         out = (out + seam(given - out, keep, feather)).clamp(0, 1)
-    return torch.where(keep[..., None], given, out)
+    return torch.where(keep[..., None], given, out)[:frames]
 
 
 def drift(difference: Tensor, keep: Tensor) -> Tensor:

@@ -37,21 +37,29 @@ class Task:
         return 1 - self.keep.float()
 
 
-def image_to_video(image: Tensor, frames: int, end: Tensor | None = None) -> Task:
-    """The first frame is given, and with `end` the last one.
+def image_to_video(image: Tensor, frames: int, end: Tensor | None = None, *, loop: bool = False) -> Task:
+    """The first frame is given, and with `end` the last one; with `loop` it is also what follows on the last one.
 
-    image, end: [1, H, W, 3] of one size. Raises ValueError when they are not, or when no frame is left to make.
+    image, end: [1, H, W, 3] of one size. Raises ValueError when they are not, or when no frame is left to make, or for a loop that ends
+    with another picture.
     """
     one_picture("image", image)
-    if end is None:
-        return key_frames(image, [0], frames)
-    one_picture("end_image", end)
-    check_alike("end_image", end, "image", image)
+    if end is not None:
+        one_picture("end_image", end)
+        check_alike("end_image", end, "image", image)
+    if loop and end is not None and not same(image, end):
+        raise ValueError("end_image: a loop leads back to its first picture, and this is another one. Leave end_image empty, or switch "
+                         "loop off; Key Frames lets a loop pass through several pictures")
+    if end is None or loop:
+        return key_frames(image, [0], frames, loop=loop)
     return key_frames(torch.cat([image, end]), [0, frames - 1], frames)
 
 
-def key_frames(images: Tensor, at: Sequence[int], frames: int) -> Task:
+def key_frames(images: Tensor, at: Sequence[int], frames: int, *, loop: bool = False) -> Task:
     """images: [K, H, W, 3]; `at`: the frame of each, 0 to frames - 1 and no two the same; in between, the nearest one.
+
+    With `loop` the first frame follows on the last one. Frames 0 and frames - 1 with the same picture would then show it twice in a row,
+    so the last one is left to the model.
 
     Raises ValueError for another number of times than images, times outside the clip or given twice, or when no frame
     is left to make.
@@ -68,8 +76,12 @@ def key_frames(images: Tensor, at: Sequence[int], frames: int) -> Task:
             raise ValueError(f"times: frame {time} is outside the clip, whose frames are 0 to {frames - 1}")
         if list(at).count(time) > 1:
             raise ValueError(f"times: frame {time} is there twice; give each image a frame of its own")
+    if loop and {0, frames - 1} <= set(at) and same(*(images[list(at).index(time)] for time in (0, frames - 1))):
+        left = [k for k, time in enumerate(at) if time != frames - 1]
+        images, at = images[left], [at[k] for k in left]
     place = torch.tensor(at)
     distance = (torch.arange(frames)[:, None] - place).abs()  # f k
+    distance = torch.minimum(distance, frames - distance) if loop else distance
     keep = torch.zeros(frames, *images.shape[1:3], dtype=torch.bool)
     keep[place] = True
     return Task(repeated(images, distance.argmin(dim=1)), keep)
@@ -83,19 +95,17 @@ def inpaint(clip: Tensor, keep: Tensor, guess: str = THERE) -> Task:
     return Task(surroundings(clip, keep) if guess == AROUND else clip, keep)
 
 
-def animate_region(image: Tensor, keep: Tensor, *, loop: bool = False) -> Task:
+def animate_region(image: Tensor, keep: Tensor) -> Task:
     """A cinemagraph: the image, whole on the first frame and outside the region on all of them.
 
-    image: [1, H, W, 3]; keep: bool [F, H, W]. With `loop` the last frame is the image too, so that the clip repeats
-    without a jump, whatever the model. Raises ValueError when no frame is left to animate.
+    image: [1, H, W, 3]; keep: bool [F, H, W]. It loops as it is: the frame after the last one is the first, the image. Raises ValueError
+    when no frame is left to animate.
     """
     one_picture("image", image)
-    still = [0, -1] if loop else [0]
-    if len(keep) <= len(still):
-        raise ValueError(f"seconds: the clip has {len(keep)} frames; at least {len(still) + 1} are needed, since the "
-                         f"{'first and last are' if loop else 'first is'} the image itself")
+    if len(keep) < 2:
+        raise ValueError(f"seconds: the clip has {len(keep)} frames; at least 2 are needed, since the first is the image itself")
     keep = keep.clone()
-    keep[still] = True
+    keep[0] = True
     return Task(image.expand(len(keep), -1, -1, -1), keep)
 
 
@@ -143,6 +153,11 @@ def extend(clip: Tensor, added: int, overlap: int, *, before: bool = False) -> t
     keep[:overlap] = True
     seen, rest = clip[len(clip) - overlap:], clip[: len(clip) - overlap]
     return Task(repeated(seen, torch.arange(frames).clamp(max=overlap - 1)), keep), rest
+
+
+def same(a: Tensor, b: Tensor) -> bool:
+    """Whether two pictures of one size are the same, but for what an 8-bit file rounds."""
+    return bool((a - b).abs().max() <= 1 / 255)
 
 
 def repeated(pictures: Tensor, index: Tensor) -> Tensor:

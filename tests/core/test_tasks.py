@@ -30,7 +30,7 @@ EVERY: dict[str, tuple[Task, int]] = {  # the task and its number of frames
     "key frames": (tasks.key_frames(clip(3), [6, 0, 2], 9), 9),
     "inpaint": (tasks.inpaint(clip(), read_mask("mask", blob(), 5, 16, 24)), 5),
     "outpaint": (tasks.outpaint(clip(), 3, 0, 8, 5), 5),
-    "region": (tasks.animate_region(clip(1), read_mask("region", blob(), 6, 16, 24), loop=True), 6),
+    "region": (tasks.animate_region(clip(1), read_mask("region", blob(), 6, 16, 24)), 6),
     "after": (tasks.extend(clip(), 4, 3)[0], 7),
     "before": (tasks.extend(clip(), 4, 3, before=True)[0], 7),
 }
@@ -83,6 +83,26 @@ def test_key_frames_stand_at_their_times() -> None:
     assert torch.equal(task.given[4], images[2]), "the nearest one, until it is made"
 
 
+def test_a_loop_shows_no_frame_twice() -> None:
+    """It is half-open: the frame after the last one is the first."""
+    image, other = clip(1), clip(1, seed=1)
+    for task in (tasks.image_to_video(image, 6, loop=True), tasks.image_to_video(image, 6, image, loop=True),
+                 tasks.key_frames(torch.cat([image, other, image]), [0, 3, 5], 6, loop=True)):
+        assert task.keep[0].all() and not task.keep[-1].any()
+        assert torch.equal(task.given[-1], image[0]), "round the circle, the first is the nearest"
+    assert tasks.key_frames(torch.cat([image, other]), [0, 5], 6, loop=True).keep[-1].all(), "another picture was asked for"
+    with pytest.raises(ValueError, match="end_image: a loop leads back to its first picture"):
+        tasks.image_to_video(image, 6, other, loop=True)
+
+
+def test_the_joint_of_a_loop_is_closed_from_both_sides() -> None:
+    """Frames that drift away from the only given one come back to it before the end."""
+    task = tasks.image_to_video(torch.full((1, 32, 32, 3), 0.5), 16, loop=True)
+    made = (0.5 + torch.linspace(0.02, 0.1, 16)[:, None, None, None]).expand(16, 32, 32, 3)
+    ends = [composite(made, task.given, task.keep, joint=4, loop=loop)[-1].mean() - 0.5 for loop in (False, True)]
+    assert ends[0] > 0.08 and abs(ends[1]) < 0.03
+
+
 def test_outside_the_region_of_a_cinemagraph_nothing_moves() -> None:
     keep = read_mask("region", blob(), 6, 16, 24)
     task = tasks.animate_region(clip(1), keep)
@@ -91,7 +111,6 @@ def test_outside_the_region_of_a_cinemagraph_nothing_moves() -> None:
     assert out.diff(dim=0)[~keep[1:]].any()
     assert torch.equal(out[0], task.given[0])
     assert not tasks.animate_region(clip(1), keep).keep[-1].all()
-    assert tasks.animate_region(clip(1), keep, loop=True).keep[-1].all()
 
 
 def test_outpainting_puts_the_clip_where_it_belongs() -> None:
@@ -187,8 +206,8 @@ def test_what_leaves_nothing_to_make_is_refused() -> None:
         tasks.image_to_video(clip(1), 1)
     with pytest.raises(ValueError, match="seconds: the clip has 2 frames for 2 given ones"):
         tasks.image_to_video(clip(1), 2, clip(1))
-    with pytest.raises(ValueError, match="seconds: the clip has 2 frames; at least 3"):
-        tasks.animate_region(clip(1), read_mask("region", blob(), 2, 16, 24), loop=True)
+    with pytest.raises(ValueError, match="seconds: the clip has 1 frames; at least 2"):
+        tasks.animate_region(clip(1), read_mask("region", blob(), 1, 16, 24))
     with pytest.raises(ValueError, match="left, top, right, bottom: all are 0"):
         tasks.outpaint(clip(), 0, 0, 0, 0)
     with pytest.raises(ValueError, match="seconds: that makes 1000000 frames"):

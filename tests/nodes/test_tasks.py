@@ -204,7 +204,7 @@ NAN = clip(1).index_fill(1, torch.tensor([3]), float("nan"))
     ("region", {"region": mask(3)}, "region: has 3 frames, the clip 8"),
     ("region", {"region": mask(1, 64, 64)}, "region: is 64x64 pixels, the clip 28x20"),
     ("region", {"image": clip(2)}, "image: has 2 frames"),
-    ("region", {"seconds": 0.1}, "seconds: the clip has 2 frames; at least 3 are needed"),
+    ("region", {"seconds": 0.05}, "seconds: the clip has 1 frames; at least 2 are needed"),
     ("inpaint", {"mask": mask(4)}, "mask: has 4 frames, the clip 5; give 1 mask for all of them, or 5"),
     ("inpaint", {"mask": mask(1, 64, 64)}, "mask: is 64x64 pixels, the clip 28x20"),
     ("inpaint", {"mask": mask() * 0}, "mask: is black everywhere.*InvertMask"),
