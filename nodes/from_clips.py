@@ -131,6 +131,7 @@ class STUNetExtend(io.ComfyNode):
                 io.Image.Output(display_name="rest", tooltip="The clip's other frames, to be joined to the result with "
                                                              "ImageBatch: in front of it for after, behind it for before. "
                                                              "None if the overlap is the whole clip."),
+                task_inputs.rate(),
             ],
         )
 
@@ -143,4 +144,4 @@ class STUNetExtend(io.ComfyNode):
     @classmethod
     def execute(cls, positive, negative, vae, clip, seconds: float, fps: float, side: str, overlap: int) -> io.NodeOutput:
         task, rest = tasks.extend(clip, task_inputs.frames(seconds, fps), overlap, before=side == BEFORE)
-        return io.NodeOutput(*conditioned(positive, negative, vae, task), task.given, task.generate, rest)
+        return io.NodeOutput(*conditioned(positive, negative, vae, task), task.given, task.generate, rest, fps)

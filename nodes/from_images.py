@@ -40,7 +40,7 @@ class STUNetImageToVideo(io.ComfyNode):
                 # Added later, so optional: workflows in the API form that do not name it still run.
                 io.Boolean.Input("loop", default=False, optional=True, tooltip=LOOP),
             ],
-            outputs=task_inputs.outputs(),
+            outputs=[*task_inputs.outputs(), task_inputs.rate()],
         )
 
     @classmethod
@@ -53,7 +53,7 @@ class STUNetImageToVideo(io.ComfyNode):
         if end_image is not None and not loop and end_image.shape == image.shape and tasks.same(image, end_image):
             say(TWICE)
         task = tasks.image_to_video(image, task_inputs.frames(seconds, fps), end_image, loop=loop)
-        return io.NodeOutput(*looped(conditioned(positive, negative, vae, task), loop), task.given, task.generate)
+        return io.NodeOutput(*looped(conditioned(positive, negative, vae, task), loop), task.given, task.generate, fps)
 
 
 class STUNetKeyframes(io.ComfyNode):
@@ -77,7 +77,7 @@ class STUNetKeyframes(io.ComfyNode):
                 # Added later, so optional: workflows in the API form that do not name it still run.
                 io.Boolean.Input("loop", default=False, optional=True, tooltip=LOOP),
             ],
-            outputs=task_inputs.outputs(),
+            outputs=[*task_inputs.outputs(), task_inputs.rate()],
         )
 
     @classmethod
@@ -96,7 +96,7 @@ class STUNetKeyframes(io.ComfyNode):
         task = tasks.key_frames(images, at, count, loop=loop)
         if not loop and {0, count - 1} <= set(at) and tasks.same(*(images[at.index(time)] for time in (0, count - 1))):
             say(TWICE)
-        return io.NodeOutput(*looped(conditioned(positive, negative, vae, task), loop), task.given, task.generate)
+        return io.NodeOutput(*looped(conditioned(positive, negative, vae, task), loop), task.given, task.generate, fps)
 
 
 class STUNetAnimateRegion(io.ComfyNode):
@@ -118,7 +118,7 @@ class STUNetAnimateRegion(io.ComfyNode):
                 *task_inputs.duration(DURATION),
                 io.Boolean.Input("loop", default=False, tooltip=LOOP),
             ],
-            outputs=task_inputs.outputs(),
+            outputs=[*task_inputs.outputs(), task_inputs.rate()],
         )
 
     @classmethod
@@ -133,4 +133,4 @@ class STUNetAnimateRegion(io.ComfyNode):
         if doubtful:
             say(doubtful)
         task = tasks.animate_region(image, keep)
-        return io.NodeOutput(*looped(conditioned(positive, negative, vae, task), loop), task.given, task.generate)
+        return io.NodeOutput(*looped(conditioned(positive, negative, vae, task), loop), task.given, task.generate, fps)

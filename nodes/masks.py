@@ -89,7 +89,7 @@ class STUNetMaskPath(io.ComfyNode):
                 io.Float.Input("seconds", default=5.0, min=0.01, max=LONGEST, step=0.05, round=0.001,
                                tooltip="Duration in seconds, more than 0: seconds x fps masks, rounded."),
                 io.Float.Input("fps", default=16.0, min=1.0, max=120.0, step=1.0, round=0.001,
-                               tooltip="Frames per second, 1 to 120."),
+                               tooltip="Frames per second, 1 to 120. With a clip that was loaded, connect the fps output of Get Video Components."),
                 io.Image.Input("clip", optional=True,
                                tooltip="Takes width, height and number of masks from this clip instead. fps still says "
                                        "what a second is."),

@@ -27,7 +27,8 @@ class STUNetClipReport(io.ComfyNode):
             inputs=[
                 io.Image.Input("clip", tooltip="The clip to measure, at least 2 frames."),
                 io.Float.Input("fps", default=16.0, min=1.0, max=120.0, step=1.0, round=0.001,
-                               tooltip="Frames per second, 1 to 120: how many frames the first and the last second have."),
+                               tooltip="Frames per second, 1 to 120: how many frames the first and the last second have. For a clip "
+                                       "that was loaded, connect the fps output of Get Video Components."),
                 io.String.Input("joints", default="",
                                 tooltip="Where clips were joined: the first frame after each joint, such as 80, 160. "
                                         "Joints that the mask shows (from frames that were given to generated ones) are "

@@ -25,7 +25,8 @@ def duration(tooltip: str) -> list[Any]:
     return [
         io.Float.Input("seconds", default=5.0, min=0.01, max=LONGEST, step=0.05, round=0.001, tooltip=tooltip),
         io.Float.Input("fps", default=16.0, min=1.0, max=120.0, step=1.0, round=0.001,
-                       tooltip="Frames per second, 1 to 120. The mini model was trained at 16."),
+                       tooltip="Frames per second, 1 to 120. The mini model was trained at 16. For a clip that was loaded, connect the "
+                               "fps output of Get Video Components."),
     ]
 
 
@@ -40,6 +41,11 @@ def outputs() -> list[Any]:
         io.Mask.Output(display_name="mask", tooltip="One mask per frame, white where pixels will be generated, for "
                                                     "Composite."),
     ]
+
+
+def rate() -> Any:
+    """fps"""
+    return io.Float.Output(display_name="fps", tooltip="The clip's frames per second, for Create Video: so it is typed once.")
 
 
 def frames(seconds: float, fps: float) -> int:
