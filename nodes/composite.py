@@ -2,8 +2,9 @@
 
 from comfy_api.latest import io
 
-from ..stunet_core.editing.composite import composite
+from ..stunet_core.editing.composite import composite, passes
 from . import task_inputs
+from .host.runtime.progress import progress
 
 
 class STUNetComposite(io.ComfyNode):
@@ -49,5 +50,6 @@ class STUNetComposite(io.ComfyNode):
     def execute(cls, frames, original, mask, feather: int, match_colors: bool, joint_frames: int = 8,
                 still_background: bool = True, loop: bool = False) -> io.NodeOutput:
         keep = (mask[None] if mask.ndim == 2 else mask) < 0.5
+        step = progress(passes(len(frames), feather=feather, joint=joint_frames, still=still_background, loop=loop))
         return io.NodeOutput(composite(frames, original, keep, feather=feather, match=match_colors, joint=joint_frames,
-                                       still=still_background, loop=loop))
+                                       still=still_background, loop=loop, step=step))

@@ -9,6 +9,7 @@ from ..stunet_core.editing.times import read_aspect
 from . import task_inputs
 from .clip import LARGEST, check
 from .host.runtime.notices import say
+from .host.runtime.progress import progress
 from .host.walk.conditioning import conditioned
 
 AFTER, BEFORE = "after", "before"
@@ -48,7 +49,7 @@ class STUNetInpaint(io.ComfyNode):
         doubtful = doubt("mask", keep)
         if doubtful:
             say(doubtful)
-        task = tasks.inpaint(clip, keep, start_from)
+        task = tasks.inpaint(clip, keep, start_from, progress(len(clip)))
         return io.NodeOutput(*conditioned(positive, negative, vae, task), task.given, task.generate)
 
 

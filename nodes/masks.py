@@ -54,12 +54,13 @@ class STUNetTrackMask(io.ComfyNode):
         if not 0 <= grow <= MOST_GROWN:
             raise ValueError(f"grow: {grow} pixels; it must be 0 to {MOST_GROWN}")
         keep = read_mask("mask", mask, 1, *clip.shape[1:3])
-        found = track(to_bytes(clip), mask[0].float().cpu().numpy(), frame, progress(len(clip) - 1))
+        step = progress((3 if grow else 2) * len(clip) - 1)
+        found = track(to_bytes(clip, step), mask[0].float().cpu().numpy(), frame, step)
         told = speak(found, frame)
         for problem in (doubt("mask", keep), told if found.lost else None):
             if problem:
                 say(problem)
-        return io.NodeOutput(torch.from_numpy(widen(found.masks, grow)), told)
+        return io.NodeOutput(torch.from_numpy(widen(found.masks, grow, step)), told)
 
 
 class STUNetMaskPath(io.ComfyNode):
@@ -89,7 +90,8 @@ class STUNetMaskPath(io.ComfyNode):
                 io.Float.Input("seconds", default=5.0, min=0.01, max=LONGEST, step=0.05, round=0.001,
                                tooltip="Duration in seconds, more than 0: seconds x fps masks, rounded."),
                 io.Float.Input("fps", default=16.0, min=1.0, max=120.0, step=1.0, round=0.001,
-                               tooltip="Frames per second, 1 to 120. With a clip that was loaded, connect the fps output of Get Video Components."),
+                               tooltip="Frames per second, 1 to 120. With a clip that was loaded, connect the fps output of Get "
+                                       "Video Components."),
                 io.Image.Input("clip", optional=True,
                                tooltip="Takes width, height and number of masks from this clip instead. fps still says "
                                        "what a second is."),
@@ -121,7 +123,7 @@ class STUNetMaskPath(io.ComfyNode):
             raise ValueError(f"seconds, width, height: {frames} masks of {width}x{height} pixels need more than 8 GiB; make "
                              "a shorter or smaller clip")
         masks = torch.from_numpy(mask_path(read_times(times, seconds, fps), read_boxes(boxes), frames, height, width,
-                                           shape=shape, pace=pace))
+                                           shape=shape, pace=pace, step=progress(frames)))
         warning = doubt("boxes", read_mask("boxes", masks, frames, height, width))
         if warning:
             say(warning)

@@ -8,7 +8,7 @@ from comfy_api.latest import io, ui
 
 from ..stunet_core.editing.keep_mask import doubt, read_mask
 from ..stunet_core.editing.pictures import check_alike, check_pictures
-from ..stunet_core.report.report import read_joints, report
+from ..stunet_core.report.report import passes, read_joints, report
 from .host.runtime.notices import say
 from .host.runtime.progress import progress
 
@@ -65,8 +65,7 @@ class STUNetClipReport(io.ComfyNode):
             warning = doubt("mask", keep)
             if warning:
                 say(warning)
-        pairs = (len(clip) - 1) * (1 if original is None else 2)
         found = report(clip, fps, white=white, original=original, joints=read_joints(joints, len(clip)),
-                       step=progress(pairs))
+                       step=progress(passes(len(clip), original is not None)))
         text, picture = found.text(), torch.from_numpy(found.picture().astype(np.float32) / 255)[None]
         return io.NodeOutput(text, json.dumps(found.figures), picture, ui=ui.PreviewText(text))

@@ -9,10 +9,11 @@ from .keep_mask import CELL, cells
 from .pictures import check_pictures
 from .seams import close
 from .static_background import Plate
+from .steps import Step, nothing
 
 
 def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, match: bool = False,
-              joint: int = 0, still: bool = False, loop: bool = False) -> Tensor:
+              joint: int = 0, still: bool = False, loop: bool = False, step: Step = nothing) -> Tensor:
     """The given pixels where `keep` is True, bit for bit; elsewhere the made ones, [F, H, W, 3].
 
     Within `feather` pixels of the seam, on the made side only, the made ones are shifted by what differs at the nearest
@@ -30,6 +31,7 @@ def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, ma
         still: made pixels that nearly show what stood still there while it was given show exactly that (`static_background.Plate`).
 
         loop: the first frame follows on the last one, and that joint is closed too.
+        step: called after each frame of each pass, at most `passes` times.
 
     Raises:
         ValueError: numbers or sizes disagree; it names the input.
@@ -55,15 +57,20 @@ def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, ma
         out = (out + drift(given - out, keep)).clamp(0, 1)
     if joint > 0 or still:
         finished, there, known = out.cpu().float().numpy(), given.cpu().float().numpy(), keep.cpu().numpy()
-        plate = Plate(there, known) if still else None
-        finished = plate.behind(finished) if plate else finished
+        plate = Plate(there, known, step) if still else None
+        finished = plate.behind(finished, step) if plate else finished
         if joint > 0:
-            finished = close(finished, there, known, joint, colours=match)
-            finished = plate.behind(finished) if plate else finished  # what fades in leaves traces
+            finished = close(finished, there, known, joint, colours=match, step=step)
+            finished = plate.behind(finished, step) if plate else finished  # what fades in leaves traces
         out = torch.from_numpy(finished).to(out)
     if feather > 0:
-        out = (out + seam(given - out, keep, feather)).clamp(0, 1)
+        out = (out + seam(given - out, keep, feather, step)).clamp(0, 1)
     return torch.where(keep[..., None], given, out)[:frames]
+
+
+def passes(frames: int, *, feather: int, joint: int, still: bool, loop: bool) -> int:
+    """How often `composite` calls its `step` at most, for as many frames."""
+    return (frames + loop) * ((feather > 0) + 2 * (joint > 0) + (still and 3 + (joint > 0)))
 
 
 def drift(difference: Tensor, keep: Tensor) -> Tensor:
@@ -72,10 +79,11 @@ def drift(difference: Tensor, keep: Tensor) -> Tensor:
     return difference[sure].mean(dim=0) if sure.any() else difference.new_zeros(3)
 
 
-def seam(difference: Tensor, keep: Tensor, feather: int) -> Tensor:
+def seam(difference: Tensor, keep: Tensor, feather: int, step: Step = nothing) -> Tensor:
     """f h w 3 -> f h w 3: on the made side the difference at the nearest given pixel, fading out over `feather`."""
     out = torch.zeros_like(difference)
     for i, frame in enumerate(keep.cpu().numpy()):
+        step()
         if frame.all() or not frame.any():
             continue
         distance, label = cv2.distanceTransformWithLabels((~frame).astype(np.uint8), cv2.DIST_L2, 5,

@@ -4,13 +4,19 @@ import cv2
 import numpy as np
 from torch import Tensor
 
+from .steps import Step, nothing
+
 FINE_SIDE = 256  # pictures up to this side are matched at full resolution, larger ones at half of it
 LEAST_SIDE = 32  # smaller pictures are padded: the method's patches are 8 pixels wide
 
 
-def to_bytes(frames: Tensor) -> np.ndarray:
+def to_bytes(frames: Tensor, step: Step = nothing) -> np.ndarray:
     """F H W 3 in [0, 1] -> F H W 3 uint8, for all that looks at clips through OpenCV; frame by frame, to save memory."""
-    return np.stack([(frame.detach().cpu().float().clamp(0, 1) * 255).round().byte().numpy() for frame in frames])
+    out = np.empty(frames.shape, np.uint8)
+    for i, frame in enumerate(frames):
+        out[i] = (frame.detach().cpu().float().clamp(0, 1) * 255).round().byte().numpy()
+        step()
+    return out
 
 
 def grey(frames: np.ndarray) -> np.ndarray:

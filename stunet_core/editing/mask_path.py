@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .steps import Step, nothing
+
 SHAPES = ("box", "ellipse")
 PACES = ("steady", "ease")
 NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)")
@@ -32,7 +34,7 @@ def read_boxes(text: str) -> list[Box]:
 
 
 def mask_path(times: Sequence[int], boxes: Sequence[Box], frames: int, height: int, width: int, *, shape: str = "box",
-              pace: str = "steady") -> np.ndarray:
+              pace: str = "steady", step: Step = nothing) -> np.ndarray:
     """Masks F H W float32 in 0..1, white inside the box or the ellipse in it, with soft edges one pixel wide.
 
     Between keys the box moves and grows evenly ("steady") or starts and stops gently at each ("ease"); before the first
@@ -41,6 +43,7 @@ def mask_path(times: Sequence[int], boxes: Sequence[Box], frames: int, height: i
     Args:
         times: a frame of each key, in any order, no two the same.
         boxes: the box of each.
+        step: called after each frame.
 
     Raises:
         ValueError: another number of boxes than times; unknown words; or a path that is never in the picture.
@@ -54,6 +57,7 @@ def mask_path(times: Sequence[int], boxes: Sequence[Box], frames: int, height: i
     masks = np.empty((frames, height, width), np.float32)
     for mask, box in zip(masks, between(times, boxes, frames, pace), strict=True):
         mask[:] = draw(box, height, width)
+        step()
     if not (masks >= 0.5).any():
         raise ValueError(f"boxes: none of them is ever inside the picture of {width} x {height} pixels, so there is nothing "
                          "to generate; the upper left corner is 0 0")

@@ -16,11 +16,13 @@ import numpy as np
 
 from .colours import Colours
 from .flow import both_ways, flow, grey, warp
+from .steps import Step, nothing
 
 SOFT = 4.0  # pixels over which trust in the flow ends
 
 
-def close(made: np.ndarray, given: np.ndarray, keep: np.ndarray, frames: int, *, colours: bool = True) -> np.ndarray:
+def close(made: np.ndarray, given: np.ndarray, keep: np.ndarray, frames: int, *, colours: bool = True,
+          step: Step = nothing) -> np.ndarray:
     """The made frames F h w 3 in [0, 1], joined in time to the given ones on both sides of every gap.
 
     Args:
@@ -29,6 +31,7 @@ def close(made: np.ndarray, given: np.ndarray, keep: np.ndarray, frames: int, *,
             others, what was there before need not be what is to be there.
         frames: over how many what differs at a joint fades; a gap shorter than twice that is shared by its two joints.
         colours: whether colours are put right too.
+        step: called after each frame that is changed, once for its colours and once for the rest.
     """
     out, share = made.copy(), keep.mean(axis=(1, 2))
     whole = share == 1
@@ -37,14 +40,14 @@ def close(made: np.ndarray, given: np.ndarray, keep: np.ndarray, frames: int, *,
         sides = [(part, given[:start][::-1], whole[:start][::-1]), (part[::-1], given[stop:], whole[stop:])]
         sides = [(side, there, known) for side, there, known in sides if known[:1].any()]
         if colours:
-            put_right(part, [(Colours(side, there[0]), side is not part) for side, there, _ in sides])
+            put_right(part, [(Colours(side, there[0]), side is not part) for side, there, _ in sides], step)
         for side, there, known in sides:
             reach = min(frames, len(part) // len(sides))
-            side[:reach] = fade(side[:reach], going_on(there[0], there[1] if known[1:2].any() else there[0]))
+            side[:reach] = fade(side[:reach], going_on(there[0], there[1] if known[1:2].any() else there[0]), step)
     return out
 
 
-def put_right(part: np.ndarray, ends: Sequence[tuple[Colours, bool]]) -> None:
+def put_right(part: np.ndarray, ends: Sequence[tuple[Colours, bool]], step: Step = nothing) -> None:
     """Put the colours of a gap's frames right in place; between two ends (with the second one time runs `backwards`) on a straight line."""
     for i, frame in enumerate(part):
         late = (i + 1) / (len(part) + 1)
@@ -52,6 +55,7 @@ def put_right(part: np.ndarray, ends: Sequence[tuple[Colours, bool]]) -> None:
         right = [share * (end.undo(frame, len(part) - 1 - i if backwards else i) - frame)
                  for share, (end, backwards) in zip(shares, ends, strict=True)]
         part[i] = np.clip(frame + sum(right), 0, 1)
+        step()
 
 
 def gaps(made: np.ndarray) -> list[tuple[int, int]]:
@@ -71,7 +75,7 @@ def believed(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return there * cv2.GaussianBlur(sure.astype(np.float32), (0, 0), SOFT)[..., None]
 
 
-def fade(side: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def fade(side: np.ndarray, wanted: np.ndarray, step: Step = nothing) -> np.ndarray:
     """Frames h w 3 that go away from `wanted`: the first becomes it, the others less and less.
 
     How far things stand off at the first bends all, and what differs besides is added to all, both moving as the frames do.
@@ -85,6 +89,7 @@ def fade(side: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         came = flow(*greys(b, a))
         off, left, share = warp(off, came), warp(left, came), 1 - i / len(side)
         out.append(warp(b, share * off) + share * left)
+        step()
     return np.stack(out).clip(0, 1)
 
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..guidance.deflicker import apart, check_difference
+from .steps import Step, nothing
 
 LEAST = 4  # frames that a place must be given in: fewer say nothing of whether it stands still
 DOUBTFUL = 0.25  # standard deviations: latents that change by so much may move
@@ -51,7 +52,7 @@ class Plate:
     stand still.
     """
 
-    def __init__(self, given: np.ndarray, keep: np.ndarray):
+    def __init__(self, given: np.ndarray, keep: np.ndarray, step: Step = nothing):
         seen = keep.sum(0)
         self.sure: np.ndarray | None = None  # h w, 0 to 1; None: no place is given often enough and made at other times
         if not ((seen >= LEAST) & (seen < len(keep))).any():
@@ -59,18 +60,24 @@ class Plate:
         total = np.zeros_like(given[0])
         for frame, there in zip(given, keep, strict=True):
             total += frame * there[..., None]
+            step()
         self.picture = total / np.maximum(seen, 1).astype(np.float32)[..., None]
         off = np.zeros(given.shape[1:3], np.float32)
         for frame, there in zip(given, keep, strict=True):
             off = np.maximum(off, soft((frame - self.picture) * there[..., None]))
+            step()
         self.sure = np.exp(-off / STILL**2) * (seen >= LEAST)
 
-    def behind(self, made: np.ndarray) -> np.ndarray:
+    def behind(self, made: np.ndarray, step: Step = nothing) -> np.ndarray:
         """The made frames F h w 3 with what stood still, wherever they nearly show it."""
         if self.sure is None:
             return made
-        return np.stack([frame + (self.sure * np.exp(-soft(frame - self.picture) / ALIKE**2))[..., None] * (self.picture - frame)
-                         for frame in made])
+        out = np.empty_like(made)
+        for i, frame in enumerate(made):
+            share = self.sure * np.exp(-soft(frame - self.picture) / ALIKE**2)
+            out[i] = frame + share[..., None] * (self.picture - frame)
+            step()
+        return out
 
 
 def soft(difference: np.ndarray) -> np.ndarray:

@@ -5,15 +5,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .steps import Step, nothing
+
 RADIUS = 5  # pixels around a place that say what it looks like
 
 
-def surroundings(clip: Tensor, keep: Tensor) -> Tensor:
+def surroundings(clip: Tensor, keep: Tensor, step: Step = nothing) -> Tensor:
     """The clip [F, H, W, 3] in [0, 1] with its hole (False in bool [F, H, W]) filled without the thing in it.
 
     A place takes the colours that it has at the nearest time at which it is not in the hole, as behind a still camera; places
     that always are in it are grown in from around, frame by frame (Telea, Journal of Graphics Tools 2004). A frame that is all
-    hole and stays so at all times is grey.
+    hole and stays so at all times is grey. `step` is called before each frame that is grown in.
     """
     when = nearest_seen(keep)
     seen = when >= 0
@@ -23,7 +25,10 @@ def surroundings(clip: Tensor, keep: Tensor) -> Tensor:
     unseen = (~seen[0]).cpu().numpy().astype(np.uint8)  # the same at all times
     if unseen.all():
         return torch.where(keep[..., None], clip, 0.5)
-    frames = [grown_in(frame, unseen) for frame in filled]
+    frames = []
+    for frame in filled:
+        step()
+        frames.append(grown_in(frame, unseen))
     return torch.stack(frames).to(filled)
 
 

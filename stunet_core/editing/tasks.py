@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .pictures import check_alike, check_pictures, one_picture
+from .steps import Step, nothing
 from .surroundings import surroundings
 
 THERE, AROUND = "what was there", "surroundings"
@@ -87,12 +88,12 @@ def key_frames(images: Tensor, at: Sequence[int], frames: int, *, loop: bool = F
     return Task(repeated(images, distance.argmin(dim=1)), keep)
 
 
-def inpaint(clip: Tensor, keep: Tensor, guess: str = THERE) -> Task:
+def inpaint(clip: Tensor, keep: Tensor, guess: str = THERE, step: Step = nothing) -> Task:
     """The clip where `keep` (bool [F, H, W]) says so; elsewhere, as a first guess, what was there, or the place without it."""
     check_pictures("clip", clip)
     if guess not in GUESSES:
         raise ValueError(f"start_from: {guess!r} is none of {', '.join(GUESSES)}")
-    return Task(surroundings(clip, keep) if guess == AROUND else clip, keep)
+    return Task(surroundings(clip, keep, step) if guess == AROUND else clip, keep)
 
 
 def animate_region(image: Tensor, keep: Tensor) -> Task:

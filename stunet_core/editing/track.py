@@ -6,13 +6,14 @@ edges uncover or hide does not. Each frame continues from its neighbour, then is
 itself, carried there by the motion so far: small errors do not add up, and the mask keeps the shape that was drawn.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from .flow import both_ways, grey, grid, sample_at
+from .steps import Step, nothing
 
 Points = np.ndarray  # n 2 (x, y) in pixels
 
@@ -52,7 +53,7 @@ class Layer:
         return Layer(compose(self.affine, move.affine), rest.astype(np.float32))
 
 
-def track(frames: np.ndarray, mask: np.ndarray, at: int = 0, step: Callable[[], None] = lambda: None) -> Track:
+def track(frames: np.ndarray, mask: np.ndarray, at: int = 0, step: Step = nothing) -> Track:
     """Carry `mask` from frame `at` to both ends of the clip.
 
     Args:
@@ -157,12 +158,16 @@ def likeness(key: np.ndarray, frame: np.ndarray, mask: np.ndarray, layer: Layer)
     return float((off[covered] < ALIKE).mean())
 
 
-def widen(masks: np.ndarray, pixels: int) -> np.ndarray:
+def widen(masks: np.ndarray, pixels: int, step: Step = nothing) -> np.ndarray:
     """Masks F H W, white grown by `pixels` in every direction."""
     if pixels == 0:
         return masks
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
-    return np.stack([cv2.dilate(mask, disc) for mask in masks])
+    out = np.empty_like(masks)
+    for i, mask in enumerate(masks):
+        out[i] = cv2.dilate(mask, disc)
+        step()
+    return out
 
 
 def speak(found: Track, at: int) -> str:

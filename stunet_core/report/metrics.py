@@ -4,7 +4,6 @@ Differences are in levels of 255, motion in pixels per frame. Adjacent-frame cha
 beside the mean flow. Frames are F H W 3 uint8 RGB unless said otherwise.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 
 from ..editing.flow import both_ways, grey, warp
+from ..editing.steps import Step, nothing
 
 FIELD = 16  # cells per side of the coarse flow
 SAME = 3  # levels of 255 that a still pixel may differ
@@ -36,7 +36,7 @@ class Motion:
     field: np.ndarray
 
 
-def motion(frames: np.ndarray, mask: np.ndarray | None = None, step: Callable[[], None] = lambda: None) -> Motion:
+def motion(frames: np.ndarray, mask: np.ndarray | None = None, step: Step = nothing) -> Motion:
     """Follow the flow through a clip of at least 2 frames (Lai et al., 1808.00449, sec. 4.1; the flow is DIS).
 
     mask: F H W or 1 H W bool; a pair of frames is measured with the mask of its first. step: called after each pair, for
@@ -73,14 +73,16 @@ def alike(a: Motion, b: Motion) -> float | None:
     return float((a.field * b.field).sum() / size) if size > 0 else None
 
 
-def changes(frames: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
+def changes(frames: np.ndarray, where: np.ndarray | None = None, step: Step = nothing) -> np.ndarray:
     """Mean absolute difference of neighbouring frames -> F-1. frames: of any type; where: bool F H W or 1 H W, white on
     the first frame of a pair.
     """
-    off = [np.abs(b.astype(np.float32) - a) for a, b in pairwise(frames)]
-    if where is not None:
-        off = [d[where[min(i, len(where) - 1)]] for i, d in enumerate(off)]
-    return np.array([mean(d) for d in off])
+    out = []
+    for i, (a, b) in enumerate(pairwise(frames)):
+        off = np.abs(b.astype(np.float32) - a)
+        out.append(mean(off if where is None else off[where[min(i, len(where) - 1)]]))
+        step()
+    return np.array(out)
 
 
 def flicker(frames: np.ndarray) -> float:

@@ -1,6 +1,6 @@
 """A clip's figures, put together: as numbers, as text, as a plot."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from ..editing.flow import to_bytes
+from ..editing.steps import Step, nothing
 from . import metrics
 from .plot import Panel, plot
 
@@ -53,7 +54,7 @@ class Report:
 
 
 def report(clip: Tensor, fps: float, *, white: np.ndarray | None = None, original: Tensor | None = None,
-           joints: Sequence[int] = (), step: Callable[[], None] = lambda: None) -> Report:
+           joints: Sequence[int] = (), step: Step = nothing) -> Report:
     """Measure a clip, and beside it the original it was made from.
 
     Args:
@@ -61,17 +62,17 @@ def report(clip: Tensor, fps: float, *, white: np.ndarray | None = None, origina
         white: F H W or 1 H W bool, True where the mask is white (= generated).
         joints: first frames after a joint; where the mask goes from all given to partly generated, or back, there is
             one too.
-        step: called after each pair of frames looked at: F - 1 times, twice that with an original.
+        step: called after each frame of each pass, at most `passes` times.
 
     Raises:
         ValueError: fewer than 2 frames, or a joint outside the clip.
     """
     if len(clip) < ENOUGH:
         raise ValueError(f"clip: has {len(clip)} frame; what happens in time needs at least {ENOUGH}")
-    frames = to_bytes(clip)
+    frames = to_bytes(clip, step)
     joints = sorted({*joints, *seams(white)})
     joined = {str(joint): metrics.joint_error(frames, joint) for joint in joints}  # before the long work: it checks them
-    moved, change = metrics.motion(frames, white, step), metrics.changes(frames)
+    moved, change = metrics.motion(frames, white, step), metrics.changes(frames, step=step)
     figures: dict[str, Any] = {
         "frames": len(frames), "height": frames.shape[1], "width": frames.shape[2], "fps": fps,
         "change": change.mean(), "warp_error": moved.warp_error.mean(), "hidden": moved.hidden.mean(),
@@ -87,11 +88,16 @@ def report(clip: Tensor, fps: float, *, white: np.ndarray | None = None, origina
         figures["joint_errors"] = joined
     curves = {"change": change, "not explained": moved.warp_error}
     if original is not None:
-        before = metrics.motion(to_bytes(original), white, step)
-        figures |= beside(figures, moved, before, original) | given(clip, original, white)
+        before = metrics.motion(to_bytes(original, step), white, step)
+        figures |= beside(figures, moved, before, original) | given(clip, original, white, step)
         curves["original's"] = before.warp_error
     panels = (Panel("levels", curves, joints), Panel("pixels per frame", speed, joints))
     return Report({name: rounded(value) for name, value in figures.items()}, panels)
+
+
+def passes(frames: int, original: bool) -> int:
+    """How often `report` calls its `step` at most."""
+    return 3 * frames * (2 if original else 1)
 
 
 def seams(white: np.ndarray | None) -> list[int]:
@@ -110,7 +116,7 @@ def beside(figures: dict[str, Any], moved: metrics.Motion, before: metrics.Motio
         "motion_correlation": metrics.alike(moved, before)}
 
 
-def given(clip: Tensor, original: Tensor, white: np.ndarray | None) -> dict[str, Any]:
+def given(clip: Tensor, original: Tensor, white: np.ndarray | None, step: Step = nothing) -> dict[str, Any]:
     """How much of what was given came back; nothing without a mask."""
     if white is None:
         return {}
@@ -119,6 +125,7 @@ def given(clip: Tensor, original: Tensor, white: np.ndarray | None) -> dict[str,
     for i, (a, b) in enumerate(zip(clip.float().cpu().numpy(), original.float().cpu().numpy(), strict=True)):
         off = (a - b)[black[min(i, len(black) - 1)]]  # n 3
         exact, count, error = exact + (off == 0).all(axis=-1).sum(), count + len(off), error + float(np.square(off).sum())
+        step()
     return {"given_exact": exact / max(count, 1), "given_psnr": 10 * np.log10(3 * count / error) if error else None}
 
 

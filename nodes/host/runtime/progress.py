@@ -7,8 +7,8 @@ import comfy.utils
 
 
 def progress(steps: int) -> Callable[[], None]:
-    """A function to call after each of `steps` steps; it ends the work when the user has cancelled."""
-    bar = comfy.utils.ProgressBar(steps)
+    """A function to call after each of at most `steps` steps; it ends the work when the user has cancelled."""
+    bar = comfy.utils.ProgressBar(max(1, steps))
 
     def step() -> None:
         mm.throw_exception_if_processing_interrupted()

@@ -9,7 +9,9 @@ from einops import rearrange
 from torch import Tensor
 
 from ....stunet_core.editing.keep_mask import CELL, cells, padded
+from ....stunet_core.editing.steps import Step, nothing
 from ....stunet_core.editing.tasks import Task
+from ..runtime.progress import progress
 
 ENCODE_FRAMES = 16  # pictures per VAE call: bounds memory and the wait on cancel
 GREY = 0.5  # SD-inpainting models were trained with the masked part of the picture grey (zero in [-1, 1])
@@ -27,8 +29,9 @@ def conditioned(positive: list, negative: list, vae: Any, task: Task) -> tuple[l
     """
     check_vae(vae)
     keep = cells(task.keep)  # f h w, in cells
-    whole = encode(vae, len(keep), lambda i: task.given[i])
-    hidden = encode(vae, len(keep), lambda i: torch.where(task.keep[i, ..., None], task.given[i], GREY))
+    step = progress(2 * len(keep))
+    whole = encode(vae, len(keep), lambda i: task.given[i], step)
+    hidden = encode(vae, len(keep), lambda i: torch.where(task.keep[i, ..., None], task.given[i], GREY), step)
     seen = torch.where(keep[:, None].to(whole.device), whole, hidden)  # f c h w
     mask = 1 - rearrange(keep, "f h w -> f 1 h w").float()
     extra = {"concat_latent_image": seen, "concat_mask": mask}
@@ -46,7 +49,7 @@ def check_vae(vae: Any) -> None:
                          "the VAE of the mini model, SD1.5, SD2.x or SDXL.")
 
 
-def encode(vae: Any, frames: int, frame: Callable[[int], Tensor]) -> Tensor:
+def encode(vae: Any, frames: int, frame: Callable[[int], Tensor], step: Step = nothing) -> Tensor:
     """`frame(i)` (H W 3) for all i -> F c h/8 w/8; frames equal to the one before are encoded once, and few are held."""
     latents: list[Tensor] = []
     waiting: list[Tensor] = []
@@ -68,5 +71,6 @@ def encode(vae: Any, frames: int, frame: Callable[[int], Tensor]) -> Tensor:
             waiting.append(picture)
         index.append((index[-1] if index else -1) + new)
         last = picture
+        step()
     flush()
     return torch.cat(latents)[index]

@@ -10,6 +10,8 @@ import latent_preview
 import torch
 from torch import Tensor
 
+from ..runtime.progress import progress
+
 DECODE_FRAMES = 16  # frames per VAE call: each frame is independent, so this only bounds memory and the wait on cancel
 
 SAMPLERS = comfy.samplers.KSampler.SAMPLERS
@@ -37,8 +39,10 @@ def sample(model: Any, latent: dict[str, Any], positive: list, negative: list, *
 
 def decode(vae: Any, samples: Tensor) -> Tensor:
     """F C h w latents -> F H W 3 frames in [0, 1], a few at a time; a cancel in ComfyUI stops it in between."""
-    frames = []
-    for chunk in samples.split(DECODE_FRAMES):
+    frames, chunks = [], samples.split(DECODE_FRAMES)
+    step = progress(len(chunks))
+    for chunk in chunks:
         mm.throw_exception_if_processing_interrupted()
         frames.append(vae.decode(chunk))
+        step()
     return torch.cat(frames)
