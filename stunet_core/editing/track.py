@@ -193,6 +193,7 @@ def runs(numbers: tuple[int, ...]) -> str:
 
 
 def still(shape: tuple[int, ...]) -> Layer:
+    """The motion of a layer of `shape` (h, w) that does not move."""
     return Layer(np.eye(2, 3), np.zeros((*shape, 2), np.float32))
 
 

@@ -147,6 +147,7 @@ def rounded(value: Any) -> Any:
 
 
 def spoken(value: Any) -> str:
+    """A figure, or a dictionary of figures by frame, as a reader wants it."""
     if isinstance(value, dict):
         return ", ".join(f"frame {key}: {spoken(one)}" for key, one in value.items())
     return "no value (nothing to compare with)" if value is None else f"{value:.4g}"
