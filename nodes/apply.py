@@ -1,5 +1,7 @@
 """From image model to clip model."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..stunet_core.model.motion_module import POSITIONS
@@ -62,7 +64,7 @@ class STUNetApply(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, weights: str) -> bool | str:
+    def validate_inputs(cls, weights: Any = None) -> bool | str:
         return files.check(weights)
 
     @classmethod
@@ -73,6 +75,9 @@ class STUNetApply(io.ComfyNode):
     def execute(cls, model, weights: str, strength: float, loop: bool, time_strides: str = TRAINED,
                 positions: str = POSITIONS[0], noise_schedule: str = TRAINED, strength_mask=None) -> io.NodeOutput:
         where = None if strength_mask is None else strength_mask.reshape(-1, *strength_mask.shape[-2:])
+        if where is not None and not (where > 0).any():
+            raise ValueError("strength_mask: is black everywhere: nothing is painted, so the temporal layers would do nothing. Paint "
+                             "white where they are to act, or disconnect it")
         return io.NodeOutput(apply_skeleton(
             cls.shelf, model, files.find(weights), loop=loop, strength=strength, positions=positions, where=where,
             time_strides=None if time_strides == TRAINED else time_strides, own_schedule=noise_schedule == OWN))

@@ -1,5 +1,7 @@
 """How much of a style is in the weights."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..stunet_core.guidance.keyframes import read_keyframes
@@ -42,9 +44,9 @@ class STUNetBlendStyle(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, schedule: str | None) -> bool | str:
+    def validate_inputs(cls, schedule: Any = None) -> bool | str:
         try:
-            return schedule is None or bool(read_keyframes("schedule", schedule)) or True  # None: a link brings it later
+            return not isinstance(schedule, str) or bool(read_keyframes("schedule", schedule)) or True  # else a link brings it later
         except ValueError as error:
             return str(error)
 

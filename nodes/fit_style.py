@@ -1,5 +1,7 @@
 """A style as a file of its own, learned from a picture or a few."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..stunet_core.checkpoints.lora import EVERYTHING, LAYERS
@@ -56,8 +58,8 @@ class STUNetFitStyle(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, caption: str | None) -> bool | str:
-        if caption is not None and not caption.strip():  # None: a link brings it later
+    def validate_inputs(cls, caption: Any = None) -> bool | str:
+        if isinstance(caption, str) and not caption.strip():  # else a link brings it later
             return "caption: is empty; say what the pictures show, such as 'a rocket on a yellow background'"
         return True
 

@@ -1,13 +1,14 @@
 """Clips from clips: inpainting, outpainting, extending."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..stunet_core.editing import tasks
 from ..stunet_core.editing.keep_mask import doubt, read_mask
-from ..stunet_core.editing.pictures import check_pictures
 from ..stunet_core.editing.times import read_aspect
 from . import task_inputs
-from .clip import LARGEST, check
+from .clip import LARGEST
 from .host.runtime.notices import say
 from .host.runtime.progress import progress
 from .host.walk.conditioning import conditioned
@@ -44,7 +45,7 @@ class STUNetInpaint(io.ComfyNode):
 
     @classmethod
     def execute(cls, positive, negative, vae, clip, mask, start_from: str = tasks.THERE) -> io.NodeOutput:
-        check_pictures("clip", clip)
+        task_inputs.check_clip("clip", clip)
         keep = read_mask("mask", mask, *clip.shape[:3])
         doubtful = doubt("mask", keep)
         if doubtful:
@@ -81,16 +82,16 @@ class STUNetOutpaint(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, aspect: str | None) -> bool | str:
+    def validate_inputs(cls, aspect: Any = None) -> bool | str:
         try:
-            return not (aspect or "").strip() or bool(read_aspect(aspect or ""))
+            return not isinstance(aspect, str) or not aspect.strip() or bool(read_aspect(aspect))
         except ValueError as error:
             return str(error)
 
     @classmethod
     def execute(cls, positive, negative, vae, clip, left: int, top: int, right: int, bottom: int,
                 aspect: str) -> io.NodeOutput:
-        check_pictures("clip", clip)
+        task_inputs.check_clip("clip", clip)
         margins = (left, top, right, bottom)
         if aspect.strip():
             if any(margins):
@@ -137,10 +138,9 @@ class STUNetExtend(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, seconds: float | None, fps: float | None, side: str | None) -> bool | str:
-        if side not in (None, AFTER, BEFORE):
-            return f"side: {side!r} is neither {AFTER} nor {BEFORE}"
-        return check(None, None, seconds, fps) or True
+    def validate_inputs(cls, side: Any = None) -> bool | str:
+        """Older ComfyUIs do not check the choices of a list."""
+        return side in (None, AFTER, BEFORE) or f"side: {side!r} is neither {AFTER} nor {BEFORE}"
 
     @classmethod
     def execute(cls, positive, negative, vae, clip, seconds: float, fps: float, side: str, overlap: int) -> io.NodeOutput:

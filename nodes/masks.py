@@ -1,5 +1,7 @@
 """Masks that move: carried by what they cover, or along a path."""
 
+from typing import Any
+
 import torch
 from comfy_api.latest import io
 
@@ -13,6 +15,7 @@ from ..stunet_core.editing.track import speak, track, widen
 from .clip import LARGEST, LONGEST
 from .host.runtime.notices import say
 from .host.runtime.progress import progress
+from .task_inputs import check_clip
 
 MOST_GROWN = 256  # pixels
 MOST_PIXELS = 2**31  # of all masks together: 8 GiB
@@ -47,7 +50,7 @@ class STUNetTrackMask(io.ComfyNode):
 
     @classmethod
     def execute(cls, clip, mask, frame: int, grow: int) -> io.NodeOutput:
-        check_pictures("clip", clip)
+        check_clip("clip", clip)
         mask = mask[None] if mask.ndim == 2 else mask
         if len(mask) != 1:
             raise ValueError(f"mask: has {len(mask)} frames; give the 1 that was painted on the clip's frame {frame}")
@@ -100,14 +103,12 @@ class STUNetMaskPath(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, boxes: str | None, width: int | None, height: int | None, seconds: float | None,
-                        fps: float | None) -> bool | str:
-        """Before anything runs; what arrives through links is checked when it does."""
+    def validate_inputs(cls, boxes: Any = None) -> bool | str:
+        """Before anything runs; what arrives through links is checked when it does, and the limits of numbers by ComfyUI."""
         try:
-            read_boxes(boxes or "")
+            return not isinstance(boxes, str) or bool(read_boxes(boxes)) or True
         except ValueError as problem:
             return str(problem)
-        return check(width, height, seconds, fps) or True
 
     @classmethod
     def execute(cls, times: str, boxes: str, shape: str, pace: str, width: int, height: int, seconds: float, fps: float,

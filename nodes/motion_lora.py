@@ -1,5 +1,7 @@
 """What a motion module was taught afterwards: camera moves, mostly."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from .host.runtime import files
@@ -30,7 +32,7 @@ class STUNetMotionLora(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, lora: str) -> bool | str:
+    def validate_inputs(cls, lora: Any = None) -> bool | str:
         return files.check(lora, "lora")
 
     @classmethod

@@ -1,5 +1,8 @@
 """Sampling a clip in one node: denoise, then decode."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from comfy_api.latest import io
 from comfy_execution.graph_utils import ExecutionBlocker
 
@@ -49,17 +52,16 @@ class STUNetSampler(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, sampler_name: str | None, scheduler: str | None) -> bool | str:
-        """Names in API workflows: ComfyUI does not check them, and would take its first one for an unknown name."""
-        for name, value, known in (("sampler_name", sampler_name, sample.SAMPLERS),
-                                   ("scheduler", scheduler, sample.SCHEDULERS)):
-            if value is not None and value not in known:  # None: a link brings it later
-                return f"{name}: {value!r} is none of {', '.join(known)}"
-        return True
+    def validate_inputs(cls, sampler_name: Any = None) -> bool | str:
+        """Older ComfyUIs do not check the choices of a list, and would take its first one for an unknown name."""
+        return not isinstance(sampler_name, str) or check_choice("sampler_name", sampler_name, sample.SAMPLERS) or True
 
     @classmethod
     def execute(cls, model, positive, negative, latent, seed, steps, cfg, sampler_name, scheduler, denoise,
                 vae=None) -> io.NodeOutput:
+        problem = check_choice("sampler_name", sampler_name, sample.SAMPLERS) or check_choice("scheduler", scheduler, sample.SCHEDULERS)
+        if problem:
+            raise ValueError(problem)
         out = sample.sample(model, latent, positive, negative, seed=seed, steps=steps, cfg=cfg, sampler=sampler_name,
                             scheduler=scheduler, denoise=denoise)
         if vae is None:
@@ -68,3 +70,8 @@ class STUNetSampler(io.ComfyNode):
         else:
             frames = sample.decode(vae, out["samples"])
         return io.NodeOutput(out, frames)
+
+
+def check_choice(name: str, value: str, known: Sequence[str]) -> str | None:
+    """What is wrong with a choice, or None."""
+    return None if value in known else f"{name}: {value!r} is none of {', '.join(known)}"

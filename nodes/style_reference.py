@@ -51,12 +51,6 @@ class STUNetStyleReference(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, start_percent: float | None, end_percent: float | None) -> bool | str:
-        if start_percent is not None and end_percent is not None and start_percent > end_percent:  # None: a link brings it later
-            return f"start_percent: {start_percent:g} is after end_percent, {end_percent:g}; the reference would never act"
-        return True
-
-    @classmethod
     def execute(cls, model, vae, image, strength: float, start_percent: float, end_percent: float, levels: str, mode: str,
                 fit: str, weights: str) -> io.NodeOutput:
         pictures = as_rgb("image", image)

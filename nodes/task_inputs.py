@@ -3,9 +3,13 @@
 from typing import Any
 
 from comfy_api.latest import io
+from torch import Tensor
 
 from ..stunet_core.editing.clip import frame_count
+from ..stunet_core.editing.pictures import check_pictures
+from ..stunet_core.editing.tasks import LISTED
 from .clip import LONGEST, check
+from .host.runtime.notices import say
 
 CATEGORY = "STUNet/tasks"
 
@@ -41,6 +45,13 @@ def outputs() -> list[Any]:
         io.Mask.Output(display_name="mask", tooltip="One mask per frame, white where pixels will be generated, for "
                                                     "Composite."),
     ]
+
+
+def check_clip(name: str, clip: Tensor) -> None:
+    """Raises ValueError for pixels that are none, and doubts a clip of one frame where it can be seen."""
+    check_pictures(name, clip)
+    if len(clip) == 1:
+        say(f"{name}: has one frame, so a picture is made of it, and no clip{LISTED}.")
 
 
 def rate() -> Any:

@@ -17,7 +17,7 @@ def read_mask(name: str, mask: Tensor, frames: int, height: int, width: int) -> 
     mask = fitting(name, mask, frames, height, width)
     keep = mask < 0.5
     if keep.all():
-        raise ValueError(f"{name}: is black everywhere, so there is nothing to generate. White is what is generated; "
+        raise ValueError(f"{name}: is black everywhere: nothing is painted, so there is nothing to generate. White is what is generated; "
                          "if black was meant to be, put InvertMask before it")
     if not keep.any():
         raise ValueError(f"{name}: is white everywhere, so nothing of the clip is kept. White is what is generated; "
@@ -32,6 +32,9 @@ def fitting(name: str, mask: Tensor, frames: int, height: int, width: int) -> Te
         raise ValueError(f"{name}: is {tuple(mask.shape)}; a mask is frames x height x width")
     if len(mask) not in (1, frames):
         raise ValueError(f"{name}: has {len(mask)} frames, the clip {frames}; give 1 mask for all of them, or {frames}")
+    if tuple(mask.shape[1:]) != (height, width) and not (mask >= 0.5).any():
+        raise ValueError(f"{name}: nothing is painted: it is {mask.shape[2]}x{mask.shape[1]} pixels, all black, as Load Image gives it for "
+                         "a picture without a mask. Open the picture in the mask editor (right click) and paint what is to be generated")
     if tuple(mask.shape[1:]) != (height, width):
         raise ValueError(f"{name}: is {mask.shape[2]}x{mask.shape[1]} pixels, the clip {width}x{height}; paint it on "
                          "the clip's own frame, or resize it first")

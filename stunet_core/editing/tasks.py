@@ -17,6 +17,8 @@ from .surroundings import surroundings
 
 THERE, AROUND = "what was there", "surroundings"
 GUESSES = (THERE, AROUND)  # of what is in a hole
+LISTED = (". If there should be more: they come as a list (a loader of many files, Rebatch Images), and ComfyUI runs this node once for "
+          "each; join them with Batch Images, or Rebatch Images with a batch_size of their number, first")
 MOST_FRAMES = 72_000  # 10 minutes at 120 frames per second
 
 
@@ -68,7 +70,7 @@ def key_frames(images: Tensor, at: Sequence[int], frames: int, *, loop: bool = F
     check_pictures("images", images)
     check_length(frames)
     if len(at) != len(images):
-        raise ValueError(f"times: {len(at)} times for {len(images)} images; give one time per image")
+        raise ValueError(f"times: {len(at)} times for {len(images)} images; give one time per image{LISTED if len(images) == 1 else ''}")
     if frames <= len(at):
         raise ValueError(f"seconds: the clip has {frames} frames for {len(at)} given ones, so there is nothing to "
                          "generate; make it longer")
@@ -143,7 +145,8 @@ def extend(clip: Tensor, added: int, overlap: int, *, before: bool = False) -> t
     """
     check_pictures("clip", clip)
     if not 1 <= overlap <= len(clip):
-        raise ValueError(f"overlap: {overlap} frames; the clip has {len(clip)}, so give 1 to {len(clip)}")
+        raise ValueError(f"overlap: {overlap} frames; the clip has {len(clip)}, so give {f'1 to {len(clip)}' if len(clip) > 1 else 1}"
+                         f"{LISTED if len(clip) == 1 else ''}")
     frames = overlap + added
     check_length(frames)
     keep = torch.zeros(frames, *clip.shape[1:3], dtype=torch.bool)

@@ -71,7 +71,8 @@ def track(frames: np.ndarray, mask: np.ndarray, at: int = 0, step: Step = nothin
     if not (mask > 0.5).any():
         raise ValueError("mask: is all black, so there is nothing to follow; paint what is to be followed white")
     if not 0 <= at < len(frames):
-        raise ValueError(f"frame: {at} is outside the clip; its {len(frames)} frames are 0 to {len(frames) - 1}")
+        has = f"its {len(frames)} frames are 0 to {len(frames) - 1}" if len(frames) > 1 else "it has only frame 0"
+        raise ValueError(f"frame: {at} is outside the clip; {has}")
     pictures = grey(frames)
     masks = np.empty(frames.shape[:3], np.float32)
     share = np.ones(len(frames), np.float32)

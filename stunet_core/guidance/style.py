@@ -67,8 +67,10 @@ def shared(q: Tensor, k: Tensor, v: Tensor, seen: Seen) -> tuple[Tensor, Tensor,
 
 
 def palette(latents: Tensor, weights: Sequence[float] | None = None) -> tuple[Tensor, Tensor]:
-    """f c h w -> mean c and covariance c c of all places in all pictures, in float64; `weights` (f) sum to 1."""
-    x = rearrange(latents.double(), "f c h w -> f (h w) c")
+    """f c h w -> mean c and covariance c c of all places in all pictures, in float64 on the CPU (some devices have none); `weights` (f)
+    sum to 1.
+    """
+    x = rearrange(latents.cpu().double(), "f c h w -> f (h w) c")
     share = x.new_full((len(x),), 1 / len(x)) if weights is None else x.new_tensor(weights)
     mean = (x.mean(dim=1) * share[:, None]).sum(0)
     centred = x - mean
@@ -81,8 +83,8 @@ def repaint(latents: Tensor, like: tuple[Tensor, Tensor], strength: float = 1.0)
 
     `strength`: 0 changes nothing, 1 all of the way.
     """
-    wanted_mean, wanted = (t.cpu() for t in like)
-    mean, own = (t.cpu() for t in palette(latents))
+    wanted_mean, wanted = like
+    mean, own = palette(latents)
     root, inverse = roots(own)
     change = inverse @ roots(root @ wanted @ root)[0] @ inverse                                  # c c
     mean, wanted_mean, change = (t.to(latents.device, torch.float32) for t in (mean, wanted_mean, change))

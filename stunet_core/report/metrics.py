@@ -119,8 +119,8 @@ def joint_error(frames: np.ndarray, joint: int) -> float:
     a joint is measured against. ValueError for a joint that is not between two frames.
     """
     if not 1 <= joint < len(frames):
-        raise ValueError(f"joints: {joint} is no joint of a clip of {len(frames)} frames; name the first frame after it, 1 "
-                         f"to {len(frames) - 1}")
+        which = f"1 to {len(frames) - 1}" if len(frames) > 2 else "here only 1"
+        raise ValueError(f"joints: {joint} is no joint of a clip of {len(frames)} frames; name the first frame after it, {which}")
     change = changes(frames[max(0, joint - AROUND - 1) : joint + AROUND + 1])
     at = min(joint - 1, AROUND)
     return float(change[at] / max(median(change[:at]), median(change[at + 1:]), UNSEEN))

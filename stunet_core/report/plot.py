@@ -41,8 +41,11 @@ def draw(panel: Panel, width: int, height: int) -> np.ndarray:
     for part in (0.0, 0.5, 1.0):
         cv2.line(out, place(0, part * top), (width - RIGHT, place(0, part * top)[1]), FAINT, 1)
         write(out, f"{part * top:g}", (4, place(0, part * top)[1] + 4), INK)
-    for i in (0, count - 1):
-        write(out, str(max(0, i)), (place(max(0, i), 0)[0] - 6, height - 8), INK)
+    for i in ticks(count):
+        x, y = place(i, 0)
+        cv2.line(out, (x, y), (x, y + 3), INK, 1)
+        write(out, str(i), (x - 3 * len(str(i)), height - 8), INK)
+    write(out, "frame", (6, height - 8), INK)
     for joint in panel.joints:
         cv2.line(out, place(joint - 1, 0), place(joint - 1, top), FAINT, 2)
     x = LEFT + write(out, panel.title, (LEFT, 16), INK) + 16
@@ -51,6 +54,12 @@ def draw(panel: Panel, width: int, height: int) -> np.ndarray:
         cv2.polylines(out, [points], False, colour, 1, cv2.LINE_AA)
         x += write(out, name, (x, 16), colour) + 12
     return out
+
+
+def ticks(count: int, most: int = 9) -> list[int]:
+    """At most so many round frame numbers of 0 to `count` - 1, evenly apart, the first one 0."""
+    apart = ceiling(max(1, count - 1) / (most - 1))
+    return list(range(0, max(1, count), max(1, round(apart))))
 
 
 def write(out: np.ndarray, text: str, at: tuple[int, int], colour: Colour) -> int:

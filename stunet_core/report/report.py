@@ -134,8 +134,8 @@ def read_joints(text: str, frames: int) -> list[int]:
     words = [word.strip() for word in text.split(",") if word.strip()]
     for word in words:
         if not (word.isascii() and word.isdigit() and 1 <= int(word) < frames):
-            raise ValueError(f"joints: {word!r}; write the first frame after each joint, 1 to {frames - 1}, with commas "
-                             "between them, such as 80, 160")
+            least = f"1 to {frames - 1}, with commas between them, such as 80, 160" if frames > 2 else "here only 1"
+            raise ValueError(f"joints: {word!r}; write the first frame after each joint, {least}")
     return [int(word) for word in words]
 
 

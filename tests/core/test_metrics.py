@@ -9,7 +9,7 @@ import torch
 
 from stunet_core.editing.flow import to_bytes
 from stunet_core.report import metrics
-from stunet_core.report.plot import Panel, ceiling, plot
+from stunet_core.report.plot import Panel, ceiling, plot, ticks
 from stunet_core.report.report import read_joints, report, seams
 from training.world import Scene, Thing, render
 
@@ -163,6 +163,7 @@ def test_plots_of_nothing_and_of_one_value_are_drawn():
     shape = (150, 560, 3)
     assert plot([Panel("nothing", {})]).shape == shape
     assert plot([Panel("one", {"a": np.array([3.0])}, joints=[1])]).shape == shape
+    assert [ticks(count) for count in (0, 1, 3, 48, 80)] == [[0], [0], [0, 1, 2], [*range(0, 48, 10)], [*range(0, 80, 10)]]
     assert [ceiling(v) for v in (0, 0.03, 1, 7, 180)] == [1, 0.05, 1, 10, 200]
 
 

@@ -100,8 +100,8 @@ def test_wrong_paths_are_refused_in_validation_and_when_they_come_through_a_link
         graph: Any, change: dict, message: str) -> None:
     values = PATH | change
     node = graph.pack.nodes["STUNetMaskPath"]
-    answer = node.validate_inputs(**{name: values[name] for name in ("boxes", "width", "height", "seconds", "fps")})
-    assert isinstance(answer, str) and message in answer
+    if "boxes" in change:  # ComfyUI holds numbers against their limits itself
+        assert message in node.validate_inputs(values["boxes"])
     with pytest.raises(ValueError, match=message):
         graph.run("STUNetMaskPath", **values)
 

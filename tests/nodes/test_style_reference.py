@@ -130,9 +130,8 @@ def test_start_end_and_levels(graph: Any, monkeypatch: pytest.MonkeyPatch) -> No
     assert rows.count(2) == 2, "the last two of four steps"
     outcomes = [sample(graph, refer(graph, model, vae, levels=levels), clip) for levels in ("all", "fine", "coarse")]
     assert all(not torch.allclose(outcomes[i], outcomes[j], atol=1e-4) for i, j in ((0, 1), (0, 2), (1, 2)))
-    node = graph.pack.nodes["STUNetStyleReference"]
-    assert "never act" in node.validate_inputs(start_percent=0.8, end_percent=0.2)
-    assert node.validate_inputs(start_percent=None, end_percent=0.2) is True
+    with pytest.raises(ValueError, match=r"start_percent, end_percent: 0\.8 to 0\.2 is no part of sampling"):
+        refer(graph, model, vae, start_percent=0.8, end_percent=0.2)
 
 
 def test_levels_are_told_apart(pack: Any) -> None:

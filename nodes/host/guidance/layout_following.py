@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch.nn.functional as F
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
@@ -12,6 +13,7 @@ from ....stunet_core.guidance.layout_following import check_cells, follow, follo
 from ..runtime.step_range import check_part, check_time, during
 
 KEY = "stunet_follow"
+ASPECT = 0.1  # by so much of it may the aspect of the followed clip be another: cells are rounded
 
 
 @dataclass(frozen=True)
@@ -61,19 +63,34 @@ class Follow:
         self.source, self.settings = source, settings
 
     def check(self, executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Any:
-        """OUTER_SAMPLE wrapper: another length or size is refused before anything is loaded."""
-        if noise.shape != self.source.shape:
-            raise ValueError(f"latent of Follow Clip: {described(self.source.shape)}, the clip that is sampled has "
-                             f"{described(noise.shape)}; give it the same clip, or one as long and as large")
+        """OUTER_SAMPLE wrapper: another length or aspect is refused before anything is loaded."""
+        self.fitted(noise.shape)
         return executor(noise, *args, **kwargs)
+
+    def fitted(self, shape: Sequence[int]) -> Tensor:
+        """The source as large as the clip that is sampled: a second pass works on a larger one.
+
+        Raises ValueError for a clip of another length or aspect.
+        """
+        frames, (height, width) = shape[0], shape[-2:]
+        own, wanted = self.source.shape[-1] / self.source.shape[-2], width / height
+        if frames != len(self.source) or abs(own - wanted) > ASPECT * wanted:
+            raise ValueError(f"latent of Follow Clip: {described(self.source.shape)}, the clip that is sampled has {described(shape)}; "
+                             "give it the same clip, or one as long and of the same aspect. For a second pass, or another clip, take "
+                             "the MODEL from before this node")
+        if tuple(self.source.shape[-2:]) == (height, width):
+            return self.source
+        return F.interpolate(self.source.float(), (height, width), mode="bilinear", antialias=True).to(self.source)
 
     def __call__(self, args: dict[str, Any]) -> Tensor:
         clean, settings = args["denoised"], self.settings
         when = args["model"].model_sampling, args["sigma"]
-        if during(*when, settings.start, settings.end):
-            return follow(clean, self.source.to(clean), settings.cells, settings.strength)
-        if during(*when, settings.end, settings.motion_end):
-            return follow_motion(clean, self.source.to(clean), settings.cells, settings.strength, settings.recolour)
+        coarse, motion = during(*when, settings.start, settings.end), during(*when, settings.end, settings.motion_end)
+        source = self.fitted(clean.shape).to(clean) if coarse or motion else clean
+        if coarse:
+            return follow(clean, source, settings.cells, settings.strength)
+        if motion:
+            return follow_motion(clean, source, settings.cells, settings.strength, settings.recolour)
         return clean
 
 

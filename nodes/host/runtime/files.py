@@ -5,6 +5,7 @@ modules and the LoRAs of these.
 """
 
 from pathlib import Path
+from typing import Any
 
 import folder_paths
 
@@ -40,12 +41,15 @@ def motion_loras() -> list[str]:
 def find(name: str, kind: str = "weights") -> Path:
     """The file called `name` for the input `kind`: the user's if there is one, else the bundled one.
 
+    Workflows from Windows name folders with a backslash, those from elsewhere with a slash: either is found.
+
     Raises ValueError naming the folders searched when neither exists.
     """
-    for folder in SEARCHED[kind]:
-        found = folder_paths.get_full_path(folder, name)
-        if found is not None:
-            return Path(found)
+    for spelt in dict.fromkeys((name, name.replace("\\", "/"))):
+        for folder in SEARCHED[kind]:
+            found = folder_paths.get_full_path(folder, spelt)
+            if found is not None:
+                return Path(found)
     searched = [path for folder in SEARCHED[kind] for path in folder_paths.get_folder_paths(folder)]
     if kind == "weights":
         if name in BUNDLED and (WEIGHTS / name).is_file():
@@ -55,10 +59,10 @@ def find(name: str, kind: str = "weights") -> Path:
                      "them and refresh the page, or choose another one.")
 
 
-def check(name: str | None, kind: str = "weights") -> bool | str:
-    """For `validate_inputs`: True, or why there is no such file. None is a value that a link brings later."""
+def check(name: Any, kind: str = "weights") -> bool | str:
+    """For `validate_inputs`: True, or why there is no such file. What is no text a link brings later, or ComfyUI refuses itself."""
     try:
-        return name is None or bool(find(name, kind))
+        return not isinstance(name, str) or bool(find(name, kind))
     except ValueError as error:
         return str(error)
 

@@ -25,7 +25,7 @@ from ....stunet_core.editing.fit_pictures import fit
 from ....stunet_core.editing.keep_mask import CELL
 from ....stunet_core.guidance.style import Seen, palette, repaint, shared
 from ....stunet_core.model.layout import read_layout
-from ..runtime.step_range import during
+from ..runtime.step_range import check_part, during
 from ..walk.conditioning import check_vae
 from ..walk.spatial import conditionings
 
@@ -53,6 +53,9 @@ class Settings:
     levels: str
     fit: str
     weights: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        check_part(self.start, self.end)
 
 
 def add_reference(model: ModelPatcher, vae: Any, pictures: Tensor, settings: Settings) -> ModelPatcher:
