@@ -3,7 +3,9 @@
 from comfy_api.latest import io
 
 from ..stunet_core.editing.composite import composite, passes
+from ..stunet_core.editing.model_size import even
 from . import task_inputs
+from .host.runtime.notices import say
 from .host.runtime.progress import progress
 
 
@@ -51,5 +53,9 @@ class STUNetComposite(io.ComfyNode):
                 still_background: bool = True, loop: bool = False) -> io.NodeOutput:
         keep = (mask[None] if mask.ndim == 2 else mask) < 0.5
         step = progress(passes(len(frames), feather=feather, joint=joint_frames, still=still_background, loop=loop))
-        return io.NodeOutput(composite(frames, original, keep, feather=feather, match=match_colors, joint=joint_frames,
-                                       still=still_background, loop=loop, step=step))
+        done = composite(frames, original, keep, feather=feather, match=match_colors, joint=joint_frames, still=still_background, loop=loop,
+                         step=step)
+        height, width = done.shape[1:3]
+        if height % 2 or width % 2:
+            say(f"original: is {width}x{height} pixels; videos have even sides, so an edge is left out.")
+        return io.NodeOutput(done[:, : even(height), : even(width)])

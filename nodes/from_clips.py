@@ -5,13 +5,17 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..stunet_core.editing import tasks
-from ..stunet_core.editing.keep_mask import doubt, read_mask
+from ..stunet_core.editing.keep_mask import doubt, fitting, read_mask
+from ..stunet_core.editing.model_size import FIT
+from ..stunet_core.editing.pictures import check_pictures
+from ..stunet_core.editing.steps import nothing
 from ..stunet_core.editing.times import read_aspect
 from . import task_inputs
 from .clip import LARGEST
 from .host.runtime.notices import say
 from .host.runtime.progress import progress
 from .host.walk.conditioning import conditioned
+from .host.walk.picture_size import brought, brought_with_margins
 
 AFTER, BEFORE = "after", "before"
 
@@ -39,14 +43,19 @@ class STUNetInpaint(io.ComfyNode):
                                        "surroundings, an empty prompt and a denoise of about 0.3: the place is then filled with what is "
                                        "seen there at other times (a still camera), else from around it, and refined. With denoise 1 it "
                                        "has no effect."),
+                task_inputs.size(),
             ],
             outputs=task_inputs.outputs(),
         )
 
     @classmethod
-    def execute(cls, positive, negative, vae, clip, mask, start_from: str = tasks.THERE) -> io.NodeOutput:
+    def execute(cls, positive, negative, vae, clip, mask, start_from: str = tasks.THERE, size: str = FIT) -> io.NodeOutput:
         task_inputs.check_clip("clip", clip)
-        keep = read_mask("mask", mask, *clip.shape[:3])
+        mask = fitting("mask", mask, *clip.shape[:3])
+        fit = brought("clip", clip, size, vae, positive, len(clip))
+        step = progress(2 * len(clip) if fit.scaled else 1)
+        clip = fit.pictures(clip, step)
+        keep = read_mask("mask", fit.mask(mask, step), *clip.shape[:3])
         doubtful = doubt("mask", keep)
         if doubtful:
             say(doubtful)
@@ -77,6 +86,7 @@ class STUNetOutpaint(io.ComfyNode):
                 io.String.Input("aspect", default="",
                                 tooltip="Instead of pixels: width:height to reach, such as 16:9, or a number such as "
                                         "1.78. Both sides grow alike; nothing is cut. Empty: the pixels above count."),
+                task_inputs.size(),
             ],
             outputs=task_inputs.outputs(),
         )
@@ -90,7 +100,7 @@ class STUNetOutpaint(io.ComfyNode):
 
     @classmethod
     def execute(cls, positive, negative, vae, clip, left: int, top: int, right: int, bottom: int,
-                aspect: str) -> io.NodeOutput:
+                aspect: str, size: str = FIT) -> io.NodeOutput:
         task_inputs.check_clip("clip", clip)
         margins = (left, top, right, bottom)
         if aspect.strip():
@@ -98,7 +108,11 @@ class STUNetOutpaint(io.ComfyNode):
                 raise ValueError("aspect: give either an aspect or pixels on the sides; set the others to 0, or leave "
                                  "aspect empty")
             margins = tasks.margins(clip.shape[2], clip.shape[1], read_aspect(aspect))
-        task = tasks.outpaint(clip, *margins)
+        for side, pixels in zip(("left", "top", "right", "bottom"), margins, strict=True):
+            if pixels < 0:
+                raise ValueError(f"{side}: {pixels} pixels; give 0 or more")
+        fit, margins = brought_with_margins("clip", clip, margins, size, vae, positive)
+        task = tasks.outpaint(fit.pictures(clip, progress(len(clip)) if fit.scaled else nothing), *margins)
         doubtful = doubt("left, top, right, bottom", task.keep)
         if doubtful:
             say(doubtful)
@@ -127,6 +141,7 @@ class STUNetExtend(io.ComfyNode):
                 io.Int.Input("overlap", default=16, min=1, max=10_000,
                              tooltip="How many of the clip's frames the model sees, 1 to all of them: more of them tell "
                                      "it more of the motion."),
+                task_inputs.size(),
             ],
             outputs=[
                 *task_inputs.outputs(),
@@ -143,6 +158,10 @@ class STUNetExtend(io.ComfyNode):
         return side in (None, AFTER, BEFORE) or f"side: {side!r} is neither {AFTER} nor {BEFORE}"
 
     @classmethod
-    def execute(cls, positive, negative, vae, clip, seconds: float, fps: float, side: str, overlap: int) -> io.NodeOutput:
-        task, rest = tasks.extend(clip, task_inputs.frames(seconds, fps), overlap, before=side == BEFORE)
+    def execute(cls, positive, negative, vae, clip, seconds: float, fps: float, side: str, overlap: int,
+                size: str = FIT) -> io.NodeOutput:
+        added = task_inputs.frames(seconds, fps)
+        check_pictures("clip", clip)
+        fit = brought("clip", clip, size, vae, positive, len(clip) + added)
+        task, rest = tasks.extend(fit.pictures(clip, progress(len(clip)) if fit.scaled else nothing), added, overlap, before=side == BEFORE)
         return io.NodeOutput(*conditioned(positive, negative, vae, task), task.given, task.generate, rest, fps)

@@ -5,13 +5,15 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..stunet_core.editing import tasks
-from ..stunet_core.editing.keep_mask import doubt, read_mask
-from ..stunet_core.editing.pictures import one_picture
+from ..stunet_core.editing.keep_mask import doubt, fitting, read_mask
+from ..stunet_core.editing.model_size import FIT
+from ..stunet_core.editing.pictures import check_alike, check_pictures, one_picture
 from ..stunet_core.editing.times import read_times, split_times
 from . import task_inputs
 from .host.runtime.notices import say
 from .host.walk.conditioning import conditioned
 from .host.walk.mask_input import looped
+from .host.walk.picture_size import brought
 
 LOOP = ("The clip repeats without a jump: the frame after the last one is the first, which is there only once. Switch on loop in Apply "
         "STUNet too, which makes the motion flow through, and in Composite.")
@@ -30,26 +32,32 @@ class STUNetImageToVideo(io.ComfyNode):
             display_name="Image to Video (STUNet)",
             category=task_inputs.CATEGORY,
             description="Conditioning and latent for a clip whose first frame is the image, and whose last one is the "
-                        "end image if there is one. The clip has the image's size. For any sampler; Composite puts the "
+                        "end image if there is one. For any sampler; Composite puts the "
                         "image's own pixels back after decoding.",
             inputs=[
                 *task_inputs.prompts(),
-                io.Image.Input("image", tooltip="The first frame: one picture. The clip has its size; the mini model "
-                                                "was trained at 128x128."),
+                io.Image.Input("image", tooltip="The first frame: one picture, of any size: see size."),
                 *task_inputs.duration(DURATION),
                 io.Image.Input("end_image", optional=True, tooltip="The last frame, as large as the first."),
                 # Added later, so optional: workflows in the API form that do not name it still run.
                 io.Boolean.Input("loop", default=False, optional=True, tooltip=LOOP),
+                task_inputs.size(),
             ],
             outputs=[*task_inputs.outputs(), task_inputs.rate()],
         )
 
     @classmethod
     def execute(cls, positive, negative, vae, image, seconds: float, fps: float, end_image=None,
-                loop: bool = False) -> io.NodeOutput:
-        if end_image is not None and not loop and end_image.shape == image.shape and tasks.same(image, end_image):
-            say(TWICE)
-        task = tasks.image_to_video(image, task_inputs.frames(seconds, fps), end_image, loop=loop)
+                loop: bool = False, size: str = FIT) -> io.NodeOutput:
+        frames = task_inputs.frames(seconds, fps)
+        one_picture("image", image)
+        if end_image is not None:
+            one_picture("end_image", end_image)
+            check_alike("end_image", end_image, "image", image)
+            if not loop and tasks.same(image, end_image):
+                say(TWICE)
+        fit = brought("image", image, size, vae, positive, frames)
+        task = tasks.image_to_video(fit.pictures(image), frames, None if end_image is None else fit.pictures(end_image), loop=loop)
         return io.NodeOutput(*looped(conditioned(positive, negative, vae, task), loop), task.given, task.generate, fps)
 
 
@@ -73,6 +81,7 @@ class STUNetKeyframes(io.ComfyNode):
                 *task_inputs.duration(DURATION),
                 # Added later, so optional: workflows in the API form that do not name it still run.
                 io.Boolean.Input("loop", default=False, optional=True, tooltip=LOOP),
+                task_inputs.size(),
             ],
             outputs=[*task_inputs.outputs(), task_inputs.rate()],
         )
@@ -86,11 +95,14 @@ class STUNetKeyframes(io.ComfyNode):
             return str(error)
 
     @classmethod
-    def execute(cls, positive, negative, vae, images, times: str, seconds: float, fps: float, loop: bool = False) -> io.NodeOutput:
+    def execute(cls, positive, negative, vae, images, times: str, seconds: float, fps: float, loop: bool = False,
+                size: str = FIT) -> io.NodeOutput:
         count, at = task_inputs.frames(seconds, fps), read_times(times, seconds, fps)
         if len(images) == len(at) == 1:
             say(f"images: one picture is the clip's only key frame{tasks.LISTED}.")
-        task = tasks.key_frames(images, at, count, loop=loop)
+        check_pictures("images", images)
+        fit = brought("images", images, size, vae, positive, count)
+        task = tasks.key_frames(fit.pictures(images), at, count, loop=loop)
         if not loop and {0, count - 1} <= set(at) and tasks.same(*(images[at.index(time)] for time in (0, count - 1))):
             say(TWICE)
         return io.NodeOutput(*looped(conditioned(positive, negative, vae, task), loop), task.given, task.generate, fps)
@@ -109,19 +121,25 @@ class STUNetAnimateRegion(io.ComfyNode):
                         "moves. After Composite nothing outside it changes at all.",
             inputs=[
                 *task_inputs.prompts(),
-                io.Image.Input("image", tooltip="The still: one picture. The clip has its size."),
+                io.Image.Input("image", tooltip="The still: one picture, of any size: see size."),
                 io.Mask.Input("region", tooltip="White = to be generated, i.e. what moves; black stays still. As large "
                                                 "as the image; one mask, or one per frame."),
                 *task_inputs.duration(DURATION),
                 io.Boolean.Input("loop", default=False, tooltip=LOOP),
+                task_inputs.size(),
             ],
             outputs=[*task_inputs.outputs(), task_inputs.rate()],
         )
 
     @classmethod
-    def execute(cls, positive, negative, vae, image, region, seconds: float, fps: float, loop: bool) -> io.NodeOutput:
+    def execute(cls, positive, negative, vae, image, region, seconds: float, fps: float, loop: bool,
+                size: str = FIT) -> io.NodeOutput:
+        frames = task_inputs.frames(seconds, fps)
         one_picture("image", image)
-        keep = read_mask("region", region, task_inputs.frames(seconds, fps), *image.shape[1:3])
+        region = fitting("region", region, frames, *image.shape[1:3])
+        fit = brought("image", image, size, vae, positive, frames)
+        image = fit.pictures(image)
+        keep = read_mask("region", fit.mask(region), frames, *image.shape[1:3])
         doubtful = doubt("region", keep)
         if doubtful:
             say(doubtful)

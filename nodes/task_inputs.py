@@ -6,6 +6,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..stunet_core.editing.clip import frame_count
+from ..stunet_core.editing.model_size import CHOICES, FIT
 from ..stunet_core.editing.pictures import check_pictures
 from ..stunet_core.editing.tasks import LISTED
 from .clip import LONGEST, check
@@ -45,6 +46,14 @@ def outputs() -> list[Any]:
         io.Mask.Output(display_name="mask", tooltip="One mask per frame, white where pixels will be generated, for "
                                                     "Composite."),
     ]
+
+
+def size() -> Any:
+    """size. Added later, so optional: workflows in the API form that do not name it still run."""
+    return io.Combo.Input("size", options=list(CHOICES), default=FIT, optional=True,
+                          tooltip="fit the model: pictures of a size that the model does not draw well (the mini model: 256x256 pixels) "
+                                  "are scaled to about its own; for other models only those far too large. keep: they stay as they are. "
+                                  "Videos have even sides: an odd row or column is left out.")
 
 
 def check_clip(name: str, clip: Tensor) -> None:

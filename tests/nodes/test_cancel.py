@@ -26,8 +26,8 @@ NODES: dict[str, tuple[str, dict[str, Any]]] = {
     "path": ("STUNetMaskPath", PATH),
     "track": ("STUNetTrackMask", {"clip": CLIP, "mask": MASK, "frame": 0, "grow": 2}),
     "report": ("STUNetClipReport", {"clip": CLIP, "fps": 16.0, "joints": "", "original": CLIP, "mask": MASK}),
-    "surroundings": ("STUNetInpaint", {"clip": CLIP, "mask": MASK, "start_from": "surroundings"}),
-    "encoding": ("STUNetInpaint", {"clip": CLIP, "mask": MASK}),
+    "surroundings": ("STUNetInpaint", {"clip": CLIP, "mask": MASK, "start_from": "surroundings", "size": "keep"}),
+    "encoding": ("STUNetInpaint", {"clip": CLIP, "mask": MASK, "size": "keep"}),
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 SIDE = 32
-SECONDS = {"seconds": 0.5, "fps": 16.0}  # 8 frames
+SECONDS = {"seconds": 0.5, "fps": 16.0, "size": "keep"}  # 8 frames
 PICTURES = torch.rand(2, SIDE, SIDE, 3, generator=torch.Generator().manual_seed(0))
 REGION = torch.zeros(1, SIDE, SIDE).index_fill(1, torch.arange(8), 1)
 LOOPS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import inspect
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -60,7 +61,7 @@ def test_names_of_files_with_either_slash_are_found(graph: Any) -> None:
 @pytest.mark.parametrize("mask", [torch.zeros(1, 64, 64), torch.zeros(1, 32, 48)])
 def test_a_mask_that_nobody_painted(graph: Any, mask: torch.Tensor) -> None:
     """Load Image gives 64x64 black pixels for a picture without a mask."""
-    prompts = {"positive": [], "negative": [], "vae": None}
+    prompts = {"positive": [], "negative": [], "vae": SimpleNamespace(latent_dim=2, spacial_compression_encode=lambda: 8)}
     for node, inputs in (("STUNetAnimateRegion", {"image": PICTURE, "region": mask, "seconds": 1.0, "fps": 16.0, "loop": False}),
                          ("STUNetInpaint", {"clip": CLIP, "mask": mask})):
         with pytest.raises(ValueError, match="nothing is painted"):
@@ -75,7 +76,7 @@ def test_a_list_that_was_meant_as_a_clip(graph: Any, caplog: pytest.LogCaptureFi
     """ComfyUI runs a node once for each entry of a list: what comes is one frame."""
     white = torch.zeros(1, 32, 48).index_fill(1, torch.arange(16), 1)
     _, clip, vae = graph.mini()
-    text = {"positive": graph.prompt(clip, ""), "negative": graph.prompt(clip, ""), "vae": vae}
+    text = {"positive": graph.prompt(clip, ""), "negative": graph.prompt(clip, ""), "vae": vae, "size": "keep"}
     with pytest.raises(ValueError, match=r"times: 3 times for 1 images.* they come as a list .*join them with Batch Images"):
         graph.run("STUNetKeyframes", **text, images=PICTURE, times="0, 4, 9", seconds=1.0, fps=16.0)
     runs = [("STUNetInpaint", {**text, "clip": PICTURE, "mask": white}),

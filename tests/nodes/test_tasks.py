@@ -36,7 +36,7 @@ EVERY: dict[str, tuple[str, dict[str, Any], tuple[int, int, int]]] = {
     "inpaint": ("STUNetInpaint", {"clip": clip(), "mask": mask()}, (5, 20, 28)),
     "inpaint, a mask per frame": ("STUNetInpaint", {"clip": clip(), "mask": mask(5)}, (5, 20, 28)),
     "inpaint from the surroundings": ("STUNetInpaint", {"clip": clip(), "mask": mask(), "start_from": "surroundings"}, (5, 20, 28)),
-    "outpaint": ("STUNetOutpaint", {"clip": clip(), "left": 8, "top": 0, "right": 5, "bottom": 1, "aspect": ""}, (5, 21, 41)),
+    "outpaint": ("STUNetOutpaint", {"clip": clip(), "left": 8, "top": 0, "right": 5, "bottom": 1, "aspect": ""}, (5, 22, 42)),
     "aspect": ("STUNetOutpaint", {"clip": clip(), "left": 0, "top": 0, "right": 0, "bottom": 0, "aspect": "1:1"}, (5, 28, 28)),
     "after": ("STUNetExtend", {"clip": clip(), "side": "after", "overlap": 3, **DURATION}, (11, 20, 28)),
     "before": ("STUNetExtend", {"clip": clip(), "side": "before", "overlap": 5, **DURATION}, (13, 20, 28)),
@@ -45,7 +45,7 @@ EVERY: dict[str, tuple[str, dict[str, Any], tuple[int, int, int]]] = {
 
 def run(graph: Any, name: str, vae: Any, text: list, **changes: Any) -> tuple:
     node, inputs, _ = EVERY[name]
-    return graph.run(node, positive=text, negative=text, vae=vae, **inputs | changes)
+    return graph.run(node, positive=text, negative=text, vae=vae, **{"size": "keep"} | inputs | changes)
 
 
 @pytest.mark.parametrize("name", EVERY)
