@@ -53,13 +53,17 @@ def skeleton(config: MiniConfig = CONFIG) -> Skeleton:
 
 
 def autoencoder() -> Autoencoder:
-    """Its latents are of about unit variance, as a real one's."""
+    """Its latents are of about unit variance and its pictures within [-1, 1], as a real one's."""
     made = seeded(Autoencoder, 3)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(4)
         latents = made.encode(torch.rand(8, 3, 64, 64) * 2 - 1)
     made.mean.copy_(latents.mean(dim=(0, 2, 3)))
     made.std.copy_(latents.std(dim=(0, 2, 3)))
+    last = made.decoder[-2]  # what is amplified a hundredfold and clamped would hide or flip what is tested
+    gain = 0.3 / made.decode(torch.randn(8, 8, 4, 4, generator=torch.Generator().manual_seed(4))).std()
+    for parameter in last.parameters():
+        parameter.data = (parameter.data * gain).bfloat16().float()
     return made
 
 

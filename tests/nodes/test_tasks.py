@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from stunet_core.mini.inputs import beside
 from tests import tiny
+from tests.nodes import nets
 
 DURATION = {"seconds": 0.5, "fps": 16.0}  # 8 frames
 
@@ -155,18 +155,9 @@ def core_model(graph: Any, channels: int) -> Any:
     return patcher.ModelPatcher(model, torch.device("cpu"), torch.device("cpu"))
 
 
-def core_vae() -> Any:
-    """What stands for SD1.5's VAE: means of 8x8 pixels, and their brightness."""
-    def encode(pixels: torch.Tensor) -> torch.Tensor:
-        colour = F.avg_pool2d(pixels.movedim(-1, 1), 8)
-        return torch.cat([colour, colour.mean(dim=1, keepdim=True)], dim=1)
-
-    return SimpleNamespace(latent_dim=2, spacial_compression_encode=lambda: 8, encode=encode)
-
-
 @pytest.mark.parametrize("channels", [4, 9])
 def test_core_models_run_on_every_nodes_output(graph: Any, channels: int) -> None:
-    model, text, vae = core_model(graph, channels), graph.prompt(graph.mini()[1], "a rocket"), core_vae()
+    model, text, vae = core_model(graph, channels), graph.prompt(graph.mini()[1], "a rocket"), nets.vae()
     for name, (_, _, (frames, _, _)) in EVERY.items():
         positive, negative, latent, *_ = run(graph, name, vae, text)
         (out,) = graph.run("KSampler", model=model, seed=1, steps=1, cfg=2.0, sampler_name="euler", scheduler="simple",

@@ -113,7 +113,7 @@ class Reference:
         if (height, width) == self.size:
             return
         cell = check_vae(self.vae)
-        pixels = fit(self.pictures, height * cell, width * cell, self.settings.fit)
+        pixels = fit(self.pictures, height * cell, width * cell, self.settings.fit, cell)
         latents = torch.cat([self.vae.encode(part) for part in pixels.split(MOST)])
         self.encoded, self.size = model.process_latent_in(latents), (height, width)
 
