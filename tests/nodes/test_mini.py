@@ -216,7 +216,8 @@ def test_prompts_are_encoded_as_in_training(graph: Any, plain: Any) -> None:
     tokenizer, encoder = plain.tokenizer.tokenizer, plain.cond_stage_model.encoder
     ids = torch.tensor([tokenizer.pad(tokenizer.encode("a 3D style Rocket"), tiny.CONFIG.text_tokens)])
     pictures = torch.stack([stub.Page().picture(3, "flat"), torch.zeros(tiny.CONFIG.picture_shape)])[None]
-    expected, pooled = tiny.pictures().beside(*encoder(ids), pictures, torch.tensor([[True, False]]))
+    words, said = encoder(ids)
+    expected, pooled = tiny.pictures().beside(words, said, pictures, torch.tensor([[True, False]]))
     assert torch.allclose(context, expected, atol=1e-6) and context.shape == (1, 32 + 72, 32)
     assert torch.allclose(extra["pooled_output"], pooled, atol=1e-6)
     assert extra["stunet_notes"] == ["rocket: as it is in the book"]

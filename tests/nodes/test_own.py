@@ -34,7 +34,7 @@ def image(family: str, channels: int) -> ComfyImage:
 def inputs(found: ComfyImage, clips: int = 1) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
     """x (one frame of each clip), t, context, y"""
     generator = torch.Generator().manual_seed(4)
-    x = torch.randn(clips, found.channels, 8, 8, generator=generator)
+    x = torch.randn(clips, found.net.input_blocks[0][0].weight.shape[1], 8, 8, generator=generator)  # type: ignore[index, union-attr]
     y = torch.randn(clips, 2816, generator=generator) if found.name == "SDXL" else None
     return x, torch.full((clips,), 321), torch.randn(clips, 7, nets.CONTEXT, generator=generator), y
 
@@ -135,7 +135,7 @@ def test_two_processes_with_a_stop_are_one_without_and_the_loss_falls(folder: Pa
 def test_what_was_trained_is_loaded_by_apply(folder: Path, graph: Any) -> None:
     (graph.weights / "mine.safetensors").write_bytes((folder / "run" / "stunet.safetensors").read_bytes())
     model, clip, _ = graph.mini()
-    latent = torch.zeros(8, 4, 8, 8)
+    latent = torch.zeros(8, 8, 8, 8)
     image_only, mine = (graph.sample(m, clip, latent) for m in (model, graph.apply(model, "mine.safetensors")))
     assert mine.shape == latent.shape and torch.isfinite(mine).all() and not torch.allclose(mine, image_only, atol=1e-2)
 
