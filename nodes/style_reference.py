@@ -6,7 +6,6 @@ from ..stunet_core.editing.fit_pictures import FITS, as_rgb
 from ..stunet_core.guidance.style import read_weights
 from .host.style import reference
 from .host.style.reference import Settings, add_reference
-from .search import found_by
 
 
 class STUNetStyleReference(io.ComfyNode):
@@ -16,8 +15,7 @@ class STUNetStyleReference(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="STUNetStyleReference",
-            display_name="Style Reference (STUNet: like IPAdapter)",
-            **found_by("ipadapter", "ip-adapter", "style transfer", "stylealigned", "reference image"),
+            display_name="Style Reference (STUNet)",
             category="STUNet/style",
             description="Gives everything the model makes the style of a picture, without training. The picture is noised to "
                         "every step and seen by the self-attention of every frame; it never appears in the clip. For the mini "
