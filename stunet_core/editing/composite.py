@@ -29,8 +29,8 @@ def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, ma
         joint: frames after a given frame, and before one, over which what jumps there fades; with `match`, colours that drift
             are put right in all of a gap (`seams`). 0: joints in time stay as they are.
         still: made pixels that nearly show what stood still there while it was given show exactly that (`static_background.Plate`).
-
-        loop: the first frame follows on the last one, and that joint is closed too.
+        loop: the first frame follows on the last one, and that joint is closed too. Joints are closed where frames are made in part as
+            well: what moves in a cinemagraph begins and ends as the still shows it.
         step: called after each frame of each pass, at most `passes` times.
 
     Raises:
@@ -60,7 +60,7 @@ def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, ma
         plate = Plate(there, known, step) if still else None
         finished = plate.behind(finished, step) if plate else finished
         if joint > 0:
-            finished = close(finished, there, known, joint, colours=match, step=step)
+            finished = close(finished, there, known, joint, colours=match, partly=loop, step=step)
             finished = plate.behind(finished, step) if plate else finished  # what fades in leaves traces
         out = torch.from_numpy(finished).to(out)
     if feather > 0:

@@ -5,7 +5,8 @@ colours drift. All of it at once is seen as a jump. Two things take it away, and
 
 - colours: what colours become is undone, colour by colour, all through the gap (`Colours`);
 - the rest: the frames after the joint are bent to where things stood, and what then still differs is added to them, both less and less
-  and carried along by optical flow. The first one shows the given frame, moved on as it moved before.
+  and carried along by optical flow. The first one shows the given frame, moved on as it moved before; of a single given frame, as the made
+  ones move.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ SOFT = 4.0  # pixels over which trust in the flow ends
 
 
 def close(made: np.ndarray, given: np.ndarray, keep: np.ndarray, frames: int, *, colours: bool = True,
-          step: Step = nothing) -> np.ndarray:
+          partly: bool = False, step: Step = nothing) -> np.ndarray:
     """The made frames F h w 3 in [0, 1], joined in time to the given ones on both sides of every gap.
 
     Args:
@@ -31,11 +32,12 @@ def close(made: np.ndarray, given: np.ndarray, keep: np.ndarray, frames: int, *,
             others, what was there before need not be what is to be there.
         frames: over how many what differs at a joint fades; a gap shorter than twice that is shared by its two joints.
         colours: whether colours are put right too.
+        partly: frames that are made in part are changed too: what was there before is to be there, as in a region that is animated.
         step: called after each frame that is changed, once for its colours and once for the rest.
     """
     out, share = made.copy(), keep.mean(axis=(1, 2))
     whole = share == 1
-    for start, stop in gaps(share == 0):
+    for start, stop in gaps(share < 1 if partly else share == 0):
         part = out[start:stop]  # a view
         sides = [(part, given[:start][::-1], whole[:start][::-1]), (part[::-1], given[stop:], whole[stop:])]
         sides = [(side, there, known) for side, there, known in sides if known[:1].any()]
@@ -43,7 +45,8 @@ def close(made: np.ndarray, given: np.ndarray, keep: np.ndarray, frames: int, *,
             put_right(part, [(Colours(side, there[0]), side is not part) for side, there, _ in sides], step)
         for side, there, known in sides:
             reach = min(frames, len(part) // len(sides))
-            side[:reach] = fade(side[:reach], going_on(there[0], there[1] if known[1:2].any() else there[0]), step)
+            before = there[:2] if known[1:2].any() else side[1::-1]  # one given picture says nothing of motion: what is made does
+            side[:reach] = fade(side[:reach], warp(there[0], believed(before[0], before[-1])), step)
     return out
 
 
@@ -62,11 +65,6 @@ def gaps(made: np.ndarray) -> list[tuple[int, int]]:
     """Runs of true values, [start, stop)."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], made, [False]]).astype(int)))
     return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
-
-
-def going_on(picture: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """`picture` moved on by a frame as it moved since `before`."""
-    return warp(picture, believed(picture, before))
 
 
 def believed(a: np.ndarray, b: np.ndarray) -> np.ndarray:
