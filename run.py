@@ -14,40 +14,58 @@ import signal
 import subprocess
 from pathlib import Path
 
-from launch import browser, demo, environment
+from launch import browser, demo, environment, whole_files
 from launch.environment import ROOT, SetupError
 from launch.server import BASE, Server, models_config
 
 STAGES = {
-    "text": "the text encoder: captions and clips told apart contrastively, so that it hears motion words",
-    "autoencoder": "the autoencoder: 128x128 frames to 16x16x4 latents and back",
-    "where": "the clock: where a caption's things are at which time (needs text)",
-    "image": "the spatial U-Net: single frames of clips from their captions (needs text, autoencoder and where)",
+    "autoencoder": "the autoencoder: 256x256 frames to 16x16x8 latents and back",
+    "text": "the text encoder: what captions say, motion words included",
+    "image": "the image model: single frames from captions, pictures of things and drafts (needs autoencoder and text)",
     "video": "the space-time skeleton on the frozen image model: whole clips, all tasks mixed (needs image)",
     "judges": "the classifiers that only measure: what a clip shows, and how it moves (no other stage needs them)",
     "export": "no training: writes weights/ from the checkpoints in runs/",
     "own": "not the mini model: temporal layers for your own checkpoint, on your own videos (docs/training.md)",
 }
-ELSEWHERE = {"judges": "training.judges.train", "own": "training.finetune.train"}  # all others are in training/stages
+ELSEWHERE = {"own": "training.finetune.train"}  # all others are in training/stages
+
+
+EXAMPLES = """examples:
+  run.py demo                                  a clip of the model's own example, with its progress, in output/
+  run.py demo "a cartoon whale jumping"        a clip of yours
+  run.py demo "a red car" --seed 3 --steps 12  another one, in half the time
+  run.py serve                                 ComfyUI with the pack, at http://127.0.0.1:8188
+  run.py serve --comfyui ~/ComfyUI --port 0    yours, with your models, on a free port
+  run.py test -k masks                         part of the suite
+  run.py train image --help                    the options of one stage
+  run.py bench speed                           a table of what is how fast here"""
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="run.py",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         description="STUNet for ComfyUI. The first run of a command makes .venv and .comfyui; later runs skip that.",
+        epilog=EXAMPLES,
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    command = commands.add_parser("demo", help="make a clip from a prompt, in a real ComfyUI", description=demo.__doc__)
-    command.add_argument("prompt", help='for example "a 3d style rocket flying up on a purple background"')
+    command = commands.add_parser(
+        "demo", help="make a clip from a prompt, in a real ComfyUI", description=demo.__doc__, epilog=only("demo"),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("prompt", nargs="?", help="what the clip shows (default: the workflow's own)")
     command.add_argument("--comfyui", type=Path, metavar="PATH", help="use this ComfyUI instead of making one")
     command.add_argument("--seed", type=int, help="another seed gives another clip (default: the workflow's)")
     command.add_argument("--steps", type=int, help="sampling steps (default: the workflow's)")
     command.add_argument("--output", type=Path, metavar="FILE", help="default: output/<prompt>.mp4")
 
-    command = commands.add_parser("serve", help="start ComfyUI with the pack, print its address, until Ctrl-C")
+    command = commands.add_parser(
+        "serve", help="start ComfyUI with the pack, print its address, until Ctrl-C", epilog=only("serve"),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     command.add_argument("--comfyui", type=Path, metavar="PATH", help="use this ComfyUI, with its models, instead")
-    command.add_argument("--port", type=int, default=8188, help="0 takes a free one (default: %(default)s)")
+    command.add_argument("--port", type=port, default=8188, help="0 takes a free one (default: %(default)s)")
 
     commands.add_parser("test", help="run the whole suite; arguments go to pytest", add_help=False)
 
@@ -57,8 +75,9 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Train the mini model on the procedural world of training/world. The stages, in this order:\n\n"
         + "\n".join(f"  {stage:12} {what}" for stage, what in STAGES.items())
-        + "\n\nEvery stage saves checkpoints as it goes, image and video also contact sheets, in runs/STAGE; with --resume "
-        "it goes on\nfrom its last checkpoint. `run.py train STAGE --help` lists the options of a stage.",
+        + "\n\nEvery stage saves a checkpoint every five minutes in runs/STAGE, with its learning curve (log.json) and contact sheets; "
+        "with\n--resume it goes on exactly there, with --resume --decay STEPS it lets the learning rate fall from there and ends. A GPU is "
+        "used if\nthere is one. `run.py train STAGE --help` lists the options of a stage.",
         add_help=False,
     )
     command.add_argument("stage", choices=STAGES, nargs="?")
@@ -67,6 +86,19 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("bench", help="measure the shipped weights and print a table")
     command.add_argument("name", choices=benchmarks(), help="the result is also written to output/bench/NAME.json")
     return top
+
+
+def only(command: str) -> str:
+    """The examples of one command."""
+    first, *lines = EXAMPLES.splitlines()
+    return "\n".join([first, *(line for line in lines if line.split()[1] == command)])
+
+
+def port(text: str) -> int:
+    """A port's number, from 0 to 65535."""
+    if not (text.isascii() and text.isdigit() and int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"{text}: must be a number from 0 to 65535")
+    return int(text)
 
 
 def benchmarks() -> list[str]:
@@ -117,16 +149,20 @@ def chosen_comfyui(path: Path | None) -> tuple[Path, Path]:
 
 def make_clip(options: argparse.Namespace) -> int:
     # Before any set-up, so that a mistake is told at once.
-    workflow = demo.workflow(options.prompt, seed=options.seed, steps=options.steps)
-    target = demo.target(options.prompt, options.output)
+    prompt = demo.own_prompt() if options.prompt is None else options.prompt
+    workflow = demo.workflow(prompt, seed=options.seed, steps=options.steps)
+    target = demo.target(prompt, options.output)
     python, comfyui = chosen_comfyui(options.comfyui)
     log = BASE / "demo.log"
     BASE.mkdir(parents=True, exist_ok=True)
+    environment.say(f'"{prompt}"')
     environment.say("starting ComfyUI")
     with Server(python, comfyui=comfyui, log=log) as server:
         clip = demo.render(server.client, workflow, environment.say)
+    for notice in demo.told(log):
+        environment.say(f"  {notice}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(clip)
+    whole_files.write_bytes(target, clip)
     environment.say(str(target))
     return 0
 

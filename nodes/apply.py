@@ -9,6 +9,7 @@ from ..stunet_core.model.strides import PRESETS
 from .host.runtime import files
 from .host.runtime.weight_cache import Shelf
 from .host.walk.apply import apply_skeleton
+from .search import found_by
 
 TRAINED, OWN = "from the weights", "of the model"
 
@@ -22,7 +23,8 @@ class STUNetApply(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="STUNetApply",
-            display_name="Apply STUNet",
+            display_name="Apply STUNet (Lumiere, AnimateDiff)",
+            **found_by("lumiere", "animatediff", "hotshotxl", "animatelcm", "motion module", "video model", "text to video", "t2v", "loop"),
             category="STUNet",
             description="Makes a clip model of an image model: its batch is then the frames of one clip, all made in a "
                         "single pass. The result is still an ordinary MODEL for any sampler.",

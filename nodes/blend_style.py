@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from ..stunet_core.guidance.keyframes import read_keyframes
 from ..stunet_core.guidance.style import read_weights
 from .host.style.blend import Style, blend
+from .search import found_by
 
 MORE = ("style_2", "style_3", "style_4")
 
@@ -19,6 +20,7 @@ class STUNetBlendStyle(io.ComfyNode):
         return io.Schema(
             node_id="STUNetBlendStyle",
             display_name="Blend Style (STUNet)",
+            **found_by("merge", "style strength", "mix styles"),
             category="STUNet/style",
             description="Weights between a model and one with a style in it, as Lumiere stylises clips: strength x W_style + "
                         "(1 - strength) x W_model. Styles are models with LoRAs (Fit Style, LoraLoader) or other checkpoints of "

@@ -1,11 +1,13 @@
 """Clips to start from."""
 
-import torch
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..stunet_core.editing.clip import frame_count
+from .host.runtime.latents import CELL, Cells, cells_of, empty
+from .search import found_by
 
-CELL = 8  # pixels per latent cell
 LARGEST = 4096
 LONGEST = 600.0  # seconds
 
@@ -17,48 +19,54 @@ class STUNetEmptyClip(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="STUNetEmptyClip",
-            display_name="Empty Clip (STUNet)",
+            display_name="Empty Clip (STUNet: text to video, t2v, fps)",
+            **found_by("text to video", "t2v", "txt2vid", "fps", "frame rate", "empty latent video"),
             category="STUNet/clip",
             description="An empty clip of the given size and duration, for text to video. Frames are a batch: any "
                         "sampler, VAE or mask node takes it.",
             inputs=[
-                io.Int.Input("width", default=128, min=CELL, max=LARGEST, step=CELL,
-                             tooltip="Width in pixels, a multiple of 8. The mini model was trained at 128."),
-                io.Int.Input("height", default=128, min=CELL, max=LARGEST, step=CELL,
-                             tooltip="Height in pixels, a multiple of 8. The mini model was trained at 128."),
+                io.Int.Input("width", default=256, min=CELL, max=LARGEST, step=CELL,
+                             tooltip="Width in pixels, a multiple of 8, or of 16 for the mini model, which was trained at 256."),
+                io.Int.Input("height", default=256, min=CELL, max=LARGEST, step=CELL,
+                             tooltip="Height in pixels, a multiple of 8, or of 16 for the mini model, which was trained at 256."),
                 io.Float.Input("seconds", default=5.0, min=0.01, max=LONGEST, step=0.05, round=0.001,
                                tooltip="Duration in seconds, more than 0. The clip gets seconds x fps frames, rounded, "
                                        "at least one; one frame is a plain image."),
                 io.Float.Input("fps", default=16.0, min=1.0, max=120.0, step=1.0, round=0.001,
                                tooltip="Frames per second, 1 to 120. The mini model was trained at 16."),
+                # Added later, so optional: workflows in the API form that do not name it still run.
+                io.Model.Input("model", optional=True,
+                               tooltip="The model that will fill the clip, whose kind of latents it then has: the mini model's cells "
+                                       "are 16 pixels wide. Without it: latents as those of SD1.5, SD2.x and SDXL."),
             ],
             outputs=[io.Latent.Output(display_name="LATENT", tooltip="One row per frame.")],
         )
 
     @classmethod
-    def validate_inputs(cls, width: int, height: int, seconds: float, fps: float) -> bool | str:
+    def validate_inputs(cls, width: int | None = None, height: int | None = None, seconds: float | None = None,
+                        fps: float | None = None) -> bool | str:
         """What the widgets' limits say, for callers of the API too, who could otherwise skip the step of 8."""
         return check(width, height, seconds, fps) or True
 
     @classmethod
-    def execute(cls, width: int, height: int, seconds: float, fps: float) -> io.NodeOutput:
-        problem = check(width, height, seconds, fps)  # values that arrive through links were not validated
+    def execute(cls, width: int, height: int, seconds: float, fps: float, model: Any = None) -> io.NodeOutput:
+        cells = Cells() if model is None else cells_of(model)
+        problem = check(width, height, seconds, fps, cells.pixels)  # values that arrive through links were not validated
         if problem:
             raise ValueError(problem)
-        samples = torch.zeros(frame_count(seconds, fps), 4, height // CELL, width // CELL)
-        return io.NodeOutput({"samples": samples})
+        return io.NodeOutput(empty(cells, frame_count(seconds, fps), height, width))
 
 
-def check(width: int | None, height: int | None, seconds: float | None, fps: float | None) -> str | None:
+def check(width: int | None, height: int | None, seconds: float | None, fps: float | None, cell: int = CELL) -> str | None:
     """What is wrong with the values and what would be right, or None. A value of None is not known yet."""
     for name, pixels in (("width", width), ("height", height)):
         if pixels is None:
             continue
-        if not CELL <= pixels <= LARGEST:
-            return f"{name}: {pixels} pixels; it must be {CELL} to {LARGEST}."
-        if pixels % CELL:
-            lower = max(CELL, pixels // CELL * CELL)
-            return f"{name}: {pixels} is no multiple of {CELL} pixels; use {lower} or {pixels // CELL * CELL + CELL}."
+        if not cell <= pixels <= LARGEST:
+            return f"{name}: {pixels} pixels; it must be {cell} to {LARGEST}."
+        if pixels % cell:
+            lower = max(cell, pixels // cell * cell)
+            return f"{name}: {pixels} is no multiple of {cell} pixels; use {lower} or {pixels // cell * cell + cell}."
     if seconds is not None and not 0 < seconds <= LONGEST:
         return f"seconds: {seconds}; the clip must last more than 0 and at most {LONGEST:g} seconds."
     if fps is not None and not 1 <= fps <= 120:

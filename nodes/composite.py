@@ -7,6 +7,7 @@ from ..stunet_core.editing.model_size import even
 from . import task_inputs
 from .host.runtime.notices import say
 from .host.runtime.progress import progress
+from .search import found_by
 
 
 class STUNetComposite(io.ComfyNode):
@@ -17,6 +18,7 @@ class STUNetComposite(io.ComfyNode):
         return io.Schema(
             node_id="STUNetComposite",
             display_name="Composite (STUNet)",
+            **found_by("paste back", "blend", "seam", "feather"),
             category=task_inputs.CATEGORY,
             description="Puts the original's pixels back wherever the mask is black, bit for bit: a model and its VAE "
                         "never leave them quite alone. Frames that were padded to multiples of 8 are cropped back.",

@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from ..stunet_core.checkpoints.lora import EVERYTHING, LAYERS
 from ..stunet_core.editing.fit_pictures import FITS, as_rgb, fit
 from .host.style.fit_style import Settings, fit_style
+from .search import found_by
 
 
 class STUNetFitStyle(io.ComfyNode):
@@ -17,6 +18,7 @@ class STUNetFitStyle(io.ComfyNode):
         return io.Schema(
             node_id="STUNetFitStyle",
             display_name="Fit Style (STUNet)",
+            **found_by("styledrop", "train lora", "style lora"),
             category="STUNet/style",
             description="Fits a LoRA to one or a few pictures of a style, saves it as a file that any LoRA loader reads, and hands "
                         "on the model with it. The same inputs are fitted only once, even after a restart. For less of the style "

@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 
 from .host.guidance.layout_following import Settings, make_follow
+from .search import found_by
 
 
 class STUNetFollow(io.ComfyNode):
@@ -12,7 +13,8 @@ class STUNetFollow(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="STUNetFollow",
-            display_name="Follow Clip (STUNet)",
+            display_name="Follow Clip (STUNet: vid2vid)",
+            **found_by("vid2vid", "v2v", "video to video", "restyle", "stylize video"),
             category="STUNet/sampling",
             description="Keeps the layout and motion of a clip while a prompt changes its look. In video to video, a high denoise "
                         "changes the look and loses the motion; with this node it keeps most of it: at each step, what is coarse in "

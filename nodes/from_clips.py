@@ -16,6 +16,7 @@ from .host.runtime.notices import say
 from .host.runtime.progress import progress
 from .host.walk.conditioning import conditioned
 from .host.walk.picture_size import brought, brought_with_margins
+from .search import found_by
 
 AFTER, BEFORE = "after", "before"
 
@@ -27,7 +28,8 @@ class STUNetInpaint(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="STUNetInpaint",
-            display_name="Inpaint Clip (STUNet)",
+            display_name="Inpaint Clip (STUNet: remove object)",
+            **found_by("remove object", "video inpainting", "replace", "erase", "propainter"),
             category=task_inputs.CATEGORY,
             description="Conditioning and latent that make the white part of a clip anew: fill a hole, replace a thing "
                         "by what the prompt says, or remove it (start_from). Composite puts all other pixels "
@@ -76,6 +78,7 @@ class STUNetOutpaint(io.ComfyNode):
         return io.Schema(
             node_id="STUNetOutpaint",
             display_name="Outpaint Clip (STUNet)",
+            **found_by("video outpainting", "aspect ratio", "expand", "uncrop"),
             category=task_inputs.CATEGORY,
             description="Conditioning and latent for a clip with more around it: so many pixels on each side, or as "
                         "many as an aspect ratio needs. Composite puts the clip's own pixels back, exactly.",
@@ -127,6 +130,7 @@ class STUNetExtend(io.ComfyNode):
         return io.Schema(
             node_id="STUNetExtend",
             display_name="Extend Clip (STUNet)",
+            **found_by("continue video", "longer", "prolong", "fps"),
             category=task_inputs.CATEGORY,
             description="Conditioning and latent for frames that continue a clip, or lead to it. The model sees only the "
                         "overlap, so a clip can be extended step by step to any length: join what Composite makes to "

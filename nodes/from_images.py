@@ -14,6 +14,7 @@ from .host.runtime.notices import say
 from .host.walk.conditioning import conditioned
 from .host.walk.mask_input import looped
 from .host.walk.picture_size import brought
+from .search import found_by
 
 LOOP = ("The clip repeats without a jump: the frame after the last one is the first, which is there only once. Switch on loop in Apply "
         "STUNet too, which makes the motion flow through, and in Composite.")
@@ -29,7 +30,8 @@ class STUNetImageToVideo(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="STUNetImageToVideo",
-            display_name="Image to Video (STUNet)",
+            display_name="Image to Video (STUNet: i2v, loop)",
+            **found_by("i2v", "img2vid", "first frame", "last frame", "loop", "animate image"),
             category=task_inputs.CATEGORY,
             description="Conditioning and latent for a clip whose first frame is the image, and whose last one is the "
                         "end image if there is one. For any sampler; Composite puts the "
@@ -68,7 +70,8 @@ class STUNetKeyframes(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="STUNetKeyframes",
-            display_name="Key Frames (STUNet)",
+            display_name="Key Frames (STUNet: loop, interpolate)",
+            **found_by("keyframes", "key frame", "interpolate", "in between", "loop", "flf2v"),
             category=task_inputs.CATEGORY,
             description="Conditioning and latent for a clip that shows each image at its time; what lies between is "
                         "generated. For any sampler; Composite puts the images' own pixels back after decoding.",
@@ -115,7 +118,8 @@ class STUNetAnimateRegion(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="STUNetAnimateRegion",
-            display_name="Animate Region (STUNet)",
+            display_name="Animate Region (STUNet: cinemagraph, loop)",
+            **found_by("cinemagraph", "loop", "motion brush", "living photo"),
             category=task_inputs.CATEGORY,
             description="Cinemagraph: conditioning and latent for a clip in which only the white region of the image "
                         "moves. After Composite nothing outside it changes at all.",

@@ -18,9 +18,9 @@ class STUNetLoadMini(io.ComfyNode):
             node_id="STUNetLoadMini",
             display_name="Load Mini Model (STUNet)",
             category="STUNet/loaders",
-            description="Loads the small text-to-image model that comes with the pack: 128x128 pixels, a few dozen "
-                        "objects, styles, backgrounds and motions. It makes single images; with Apply STUNet it makes "
-                        "clips.",
+            description="Loads the small text-to-image model that comes with the pack: drawings of 256x256 pixels, of about 1,300 things "
+                        "in four styles, on backgrounds, moving in twelve ways; no photos. It makes single images; with Apply STUNet it "
+                        "makes clips.",
             inputs=[
                 io.Combo.Input("weights", options=files.choices(files.MINI), default=files.MINI,
                                tooltip=f"The checkpoint. {files.MINI} comes with the pack; others, trained with "
@@ -28,8 +28,9 @@ class STUNetLoadMini(io.ComfyNode):
             ],
             outputs=[
                 io.Model.Output(display_name="MODEL", tooltip="The image model. Takes SD-inpainting conditioning."),
-                io.Clip.Output(display_name="CLIP", tooltip="Its text encoder, for CLIPTextEncode."),
-                io.Vae.Output(display_name="VAE", tooltip="Its autoencoder: 8x8 pixels are one latent cell."),
+                io.Clip.Output(display_name="CLIP", tooltip="Its text encoder and picture book, for CLIP Text Encode. Prompts "
+                                                               "may be in ten languages."),
+                io.Vae.Output(display_name="VAE", tooltip="Its autoencoder: 16x16 pixels are one latent cell."),
             ],
         )
 

@@ -15,6 +15,7 @@ from ..stunet_core.editing.track import speak, track, widen
 from .clip import LARGEST, LONGEST
 from .host.runtime.notices import say
 from .host.runtime.progress import progress
+from .search import found_by
 from .task_inputs import check_clip
 
 MOST_GROWN = 256  # pixels
@@ -28,7 +29,8 @@ class STUNetTrackMask(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="STUNetTrackMask",
-            display_name="Track Mask (STUNet)",
+            display_name="Track Mask (STUNet: segment)",
+            **found_by("segment", "sam", "propagate mask", "rotoscope", "follow object"),
             category="STUNet/masks",
             description="Carries a mask that was painted on one frame through the whole clip, forwards and backwards, "
                         "by the motion of what it covers. Says on which frames it lost track.",
@@ -73,7 +75,8 @@ class STUNetMaskPath(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="STUNetMaskPath",
-            display_name="Mask Path (STUNet)",
+            display_name="Mask Path (STUNet: trajectory, spline)",
+            **found_by("trajectory", "spline", "moving mask", "animated mask", "path"),
             category="STUNet/masks",
             description="A box or an ellipse that moves and grows from one key time to the next, as one mask per frame.",
             inputs=[

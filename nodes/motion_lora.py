@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from .host.runtime import files
 from .host.walk.motion_lora import add_motion_lora
+from .search import found_by
 
 
 class STUNetMotionLora(io.ComfyNode):
@@ -15,7 +16,8 @@ class STUNetMotionLora(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="STUNetMotionLora",
-            display_name="Motion LoRA (STUNet)",
+            display_name="Motion LoRA (STUNet: AnimateDiff)",
+            **found_by("animatediff", "camera", "pan", "zoom", "motion lora"),
             category="STUNet",
             description="Changes the motion module of a clip model as a motion LoRA says: zooms, pans and rolls of the camera, or "
                         "a motion someone trained. Several can follow one another.",

@@ -11,6 +11,7 @@ from ..stunet_core.editing.pictures import check_alike, check_pictures
 from ..stunet_core.report.report import passes, read_joints, report
 from .host.runtime.notices import say
 from .host.runtime.progress import progress
+from .search import found_by
 
 
 class STUNetClipReport(io.ComfyNode):
@@ -21,6 +22,7 @@ class STUNetClipReport(io.ComfyNode):
         return io.Schema(
             node_id="STUNetClipReport",
             display_name="Clip Report (STUNet)",
+            **found_by("flicker", "metrics", "quality", "fps", "compare"),
             category="STUNet/clip",
             description="Measures a clip: flicker, change that no motion explains, motion inside and outside a mask, "
                         "visible joints, colour drift, how well it loops. As text, as JSON and as a small plot.",

@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from comfy_execution.graph_utils import ExecutionBlocker
 
 from .host.walk import sample
+from .search import found_by
 
 
 class STUNetSampler(io.ComfyNode):
@@ -17,6 +18,7 @@ class STUNetSampler(io.ComfyNode):
         return io.Schema(
             node_id="STUNetSampler",
             display_name="Sample Clip (STUNet)",
+            **found_by("ksampler", "video sampler", "text to video"),
             category="STUNet/sampling",
             description="Denoises a clip and decodes its frames. The latents are those of core's KSampler with the "
                         "same settings; use that, or SamplerCustomAdvanced, whenever you need what they offer.",

@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 
 from .host.guidance.deflicker import Settings, make_steady
+from .search import found_by
 
 
 class STUNetSteady(io.ComfyNode):
@@ -12,7 +13,8 @@ class STUNetSteady(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="STUNetSteady",
-            display_name="Steady Clip (STUNet)",
+            display_name="Steady Clip (STUNet: deflicker)",
+            **found_by("flicker", "deflicker", "boiling", "temporal smoothing", "stabilize"),
             category="STUNet/sampling",
             description="Takes boiling and flicker out of a clip while it is made: at each step, what the model predicts of a frame is "
                         "averaged with its neighbours in time where they are alike. Costs next to nothing, needs no training, and works "

@@ -6,6 +6,7 @@ from ..stunet_core.editing.fit_pictures import FITS, as_rgb
 from ..stunet_core.guidance.style import read_weights
 from .host.style import reference
 from .host.style.reference import Settings, add_reference
+from .search import found_by
 
 
 class STUNetStyleReference(io.ComfyNode):
@@ -15,7 +16,8 @@ class STUNetStyleReference(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="STUNetStyleReference",
-            display_name="Style Reference (STUNet)",
+            display_name="Style Reference (STUNet: like IPAdapter)",
+            **found_by("ipadapter", "ip-adapter", "style transfer", "stylealigned", "reference image"),
             category="STUNet/style",
             description="Gives everything the model makes the style of a picture, without training. The picture is noised to "
                         "every step and seen by the self-attention of every frame; it never appears in the clip. For the mini "

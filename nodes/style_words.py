@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..stunet_core.editing.fit_pictures import FITS, as_rgb, fit
 from .host.style.textual_inversion import Settings, fit_words, worded
+from .search import found_by
 
 STYLE_WORDS = io.Custom("STUNET_STYLE_WORDS")
 
@@ -18,6 +19,7 @@ class STUNetFitWords(io.ComfyNode):
         return io.Schema(
             node_id="STUNetFitWords",
             display_name="Fit Style Words (STUNet)",
+            **found_by("textual inversion", "embedding", "learn style"),
             category="STUNet/style",
             description="Finds what would have to be said for the model to draw as in a picture: seconds of fitting, nothing of the "
                         "model is changed. Add Style Words adds it to any prompt. What the prompt asks for is kept better than with "
@@ -68,6 +70,7 @@ class STUNetAddWords(io.ComfyNode):
         return io.Schema(
             node_id="STUNetAddWords",
             display_name="Add Style Words (STUNet)",
+            **found_by("textual inversion", "embedding"),
             category="STUNet/style",
             description="Adds a style that Fit Style Words found to a prompt. Several in a row add up; core's Conditioning (Set Timestep "
                         "Range) and (Set Area) say when and where.",

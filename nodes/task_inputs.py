@@ -51,7 +51,7 @@ def outputs() -> list[Any]:
 def size() -> Any:
     """size. Added later, so optional: workflows in the API form that do not name it still run."""
     return io.Combo.Input("size", options=list(CHOICES), default=FIT, optional=True,
-                          tooltip="fit the model: pictures of a size that the model does not draw well (the mini model: 128x128 pixels) "
+                          tooltip="fit the model: pictures of a size that the model does not draw well (the mini model: 256x256 pixels) "
                                   "are scaled to about its own; for other models only those far too large. keep: they stay as they are. "
                                   "Videos have even sides: an odd row or column is left out.")
 

@@ -14,10 +14,6 @@ import numpy as np
 import torch
 
 from launch.server import free_port
-from stunet_core.mini.autoencoder import Autoencoder
-from stunet_core.mini.checkpoint import save_checkpoint
-from stunet_core.mini.text import TextEncoder
-from stunet_core.mini.tokenizer import Tokenizer
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,10 +50,7 @@ def write_videos(folder: Path, count: int) -> None:
 
 def write_checkpoint(path: Path) -> Path:
     """A small mini model of random weights, whose latents are of about unit variance as in a real one."""
-    tokenizer, autoencoder = Tokenizer(tiny.WORDS), tiny.seeded(Autoencoder, 3)
-    autoencoder.mean, autoencoder.std = torch.tensor([2.0, 1.0, -2.0, 0.5]), torch.full((4,), 2.5)
-    save_checkpoint(path, tiny.CONFIG, tokenizer, tiny.seeded(lambda: TextEncoder(tiny.CONFIG, len(tokenizer)), 2), autoencoder,
-                    tiny.unet(), latent_rgb=tiny.RGB)
+    tiny.write_weights(path.parent, path.name, "of_tiny_stunet.safetensors")
     return path
 
 

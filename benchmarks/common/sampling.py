@@ -1,56 +1,80 @@
 """Captions never trained on, and what the model makes of them, in plain torch."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from benchmarks.common.models import Models
-from training.common.sampling import STEADY
+from training.common import sampling
+from training.common.data import SIZE, to_tensor
+from training.common.prompts import told_of
+from training.common.sampling import Asked, Told
 from training.common.sheets import to_uint8
-from training.stages import image as image_stage
-from training.stages import video as video_stage
-from training.world import Scene, caption, sample_scene
+from training.world import Scene, caption, render, sample_scene
 
-IMAGES_AT_ONCE, CLIPS_AT_ONCE = 32, 2
+IMAGES_AT_ONCE, CLIPS_AT_ONCE, FRAMES_AT_ONCE = 32, 1, 16
+FRAMES = 80
 
 
-def held_out(count: int, objects: tuple[str, ...], seed: int, two: float = 0.12) -> tuple[list[Scene], list[str]]:
-    """Scenes of combinations kept out of training, `two` of them with two things, and their captions."""
+def held_out(count: int, objects: Sequence[str], seed: int, two: float = 0.12, camera: float = 0.10,
+             colour: float = 0.15) -> tuple[list[Scene], list[str]]:
+    """Scenes of combinations kept out of training, `two` of them with several things, and their captions."""
     rng = np.random.default_rng([seed, 77])
-    scenes = [sample_scene(rng, objects, held_out=True, local=0.0, two=two) for _ in range(count)]
+    scenes = [sample_scene(rng, objects, held_out=True, local=0.0, two=two, camera=camera, colour=colour) for _ in range(count)]
     return scenes, [caption(scene, rng) for scene in scenes]
 
 
-def parts(models: Models, captions: list[str], at_once: int) -> Iterator[tuple[int, Tensor]]:
-    """(number of the first caption, token ids) of a few captions at a time."""
-    for start in range(0, len(captions), at_once):
-        yield start, models.ids(captions[start:start + at_once])
+def told(models: Models, scenes: Sequence[Scene], captions: Sequence[str]) -> Told:
+    """Captions, and pictures of their scenes' things."""
+    return told_of(models.mini, models.autoencoder, scenes, captions)
 
 
 @torch.no_grad()
-def sample_images(models: Models, captions: list[str], cfg: float, steps: int, negative: str = "") -> np.ndarray:
-    """-> n 128 128 3 uint8"""
+def decode(models: Models, z: Tensor) -> np.ndarray:
+    """n 8 h w -> n H W 3 uint8"""
+    with torch.autocast("cpu", torch.bfloat16):
+        return np.concatenate([to_uint8(models.autoencoder.decode(part.float()).float()) for part in z.split(FRAMES_AT_ONCE)])
+
+
+@torch.no_grad()
+def encode(models: Models, frames: np.ndarray) -> Tensor:
+    """F H W 3 uint8 -> F 8 h w"""
+    return torch.cat([models.autoencoder.encode(to_tensor(part)) for part in np.array_split(frames, -(-len(frames) // FRAMES_AT_ONCE))])
+
+
+@torch.no_grad()
+def sample_images(models: Models, asked: Told, how: Asked, negative: str = "") -> np.ndarray:
+    """-> n 256 256 3 uint8"""
+    against = Told(models.ids([negative]), torch.zeros_like(asked.pictures[:1]), torch.zeros_like(asked.shown[:1])) if negative else None
     frames = []
-    for start, ids in parts(models, captions, IMAGES_AT_ONCE):
+    for start in range(0, len(asked), IMAGES_AT_ONCE):
         with torch.autocast("cpu", torch.bfloat16):
-            z = image_stage.samples(models.net, models.text, ids, models.ids([negative]), seed=start, cfg=cfg, steps=steps)
-            frames.append(to_uint8(models.autoencoder.decode(z.float()).float()))
+            some = asked.part(start, IMAGES_AT_ONCE)
+            z = sampling.sample_images(models.mini, some, replace(how, seed=how.seed + start), against)
+        frames.append(decode(models, z))
     return np.concatenate(frames)
 
 
 @torch.no_grad()
-def sample_clips(models: Models, captions: list[str], frames: int, cfg: float, steps: int, seed: int = 0,
-                 averaged: float = STEADY, size: int = 16) -> np.ndarray:
-    """-> n frames h h 3 uint8, h 8 times `size`; `averaged` over so many frames while they are made"""
+def sample_clips(models: Models, asked: Told, frames: int, how: Asked) -> np.ndarray:
+    """-> n frames H W 3 uint8. ValueError when there is no skeleton."""
     if models.skeleton is None:
         raise ValueError("models: there is no skeleton to sample clips with; ask for --clips 0")
     clips = []
-    for start, ids in parts(models, captions, CLIPS_AT_ONCE):
+    for start in range(0, len(asked), CLIPS_AT_ONCE):
+        some = asked.part(start, CLIPS_AT_ONCE)
         with torch.autocast("cpu", torch.bfloat16):
-            z = video_stage.samples(models.net, models.skeleton, models.text, ids, models.ids([""]), frames,
-                                    size=size, seed=seed + start, cfg=cfg, steps=steps, averaged=averaged)
-            pictures = torch.cat([models.autoencoder.decode(part.float()).float() for part in z.split(16)])
-        clips.append(to_uint8(pictures).reshape(len(ids), frames, *pictures.shape[2:], 3))
+            z = sampling.sample_clips(models.mini, models.skeleton, some, frames, replace(how, seed=how.seed + start))
+        pictures = decode(models, z)
+        clips.append(pictures.reshape(len(some), frames, *pictures.shape[1:]))
     return np.concatenate(clips)
+
+
+def truth(models: Models, scenes: Sequence[Scene], frames: int | None = None) -> np.ndarray:
+    """The scenes rendered, through the autoencoder: n H W 3 (of the middle frame) or n frames H W 3, what a perfect model would make."""
+    only = [FRAMES // 2] if frames is None else np.linspace(0, FRAMES - 1, frames).round().astype(int).tolist()
+    made = [decode(models, encode(models, render(scene, size=SIZE, only=only).frames)) for scene in scenes]
+    return np.concatenate(made) if frames is None else np.stack(made)

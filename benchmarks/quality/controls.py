@@ -1,11 +1,14 @@
 """Figures of what the user steers with: guidance, negative prompts, seeds."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from benchmarks.common.models import Models
-from benchmarks.common.sampling import held_out, sample_images
+from benchmarks.common.sampling import held_out, sample_images, told
+from benchmarks.quality.figures import Figures
+from training.common.sampling import Asked
 from training.judges.evaluate import evaluate_images
 from training.judges.judges import Judges
 from training.world import STYLES, caption
@@ -13,24 +16,27 @@ from training.world import STYLES, caption
 SCALES = (1.0, 2.0, 4.0, 8.0)
 
 
-def guidance(models: Models, judges: Judges, objects: tuple[str, ...], count: int, seed: int, steps: int) -> dict[str, float]:
+def guidance(models: Models, judges: Judges, objects: Sequence[str], count: int, how: Asked) -> Figures:
     """Object and style of the same captions at several scales."""
-    scenes, captions = held_out(count, objects, seed + 10)
-    figures: dict[str, float] = {}
+    scenes, captions = held_out(count, objects, how.seed + 10)
+    asked = told(models, scenes, captions)
+    figures: Figures = {}
     for scale in SCALES:
-        seen = evaluate_images(sample_images(models, captions, scale, steps), scenes, judges)
+        seen = evaluate_images(sample_images(models, asked, replace(how, cfg=scale)), scenes, judges)
         figures |= {f"cfg{scale:g}_{name}": seen[name] for name in ("object", "style")}
     return figures
 
 
-def negative(models: Models, judges: Judges, objects: tuple[str, ...], count: int, seed: int, steps: int) -> dict[str, float]:
-    """The share of line art among captions that name no style, without a negative prompt and with "line style"."""
-    scenes, _ = held_out(count, objects, seed + 11, two=0.0)
-    rng = np.random.default_rng([seed, 12])
+def negative(models: Models, judges: Judges, objects: Sequence[str], count: int, how: Asked) -> Figures:
+    """The share of line art among captions that name no style and show no picture, without a negative prompt and with "line style"."""
+    scenes, _ = held_out(count, objects, how.seed + 11, two=0.0)
+    rng = np.random.default_rng([how.seed, 12])
     captions = [caption(replace(scene, named=frozenset({"object", "background"})), rng) for scene in scenes]
-    figures: dict[str, float] = {}
+    asked = told(models, scenes, captions)
+    asked = replace(asked, shown=asked.shown & False)
+    figures: Figures = {}
     for name, words in (("line_share", ""), ("line_share_negative", "line style")):
-        seen = judges.look(sample_images(models, captions, 2.5, steps, words)).style.argmax(axis=1)
+        seen = judges.look(sample_images(models, asked, how, words)).style.argmax(axis=1)
         figures[name] = round(float((seen == STYLES.index("line")).mean()), 4)
     return figures
 

@@ -57,7 +57,7 @@ class ClockedHost(TorchHost):
 
 def level_seconds(subject: Subject, clip: Clip, now: Callable[[], float]) -> list[float]:
     """What `now` says a forward pass of the subject's first frames spends at each level, the finest first."""
-    net, x = subject.net, subject.x[:clip.frames].repeat(clip.rows, 1, 1, 1)
+    net, x = subject.net, subject.seen(subject.x[:clip.frames])
     host = ClockedHost(net.embed(subject.t, subject.y).repeat_interleave(clip.frames, dim=0), subject.context, now)
     walk(net, x, host.emb, subject.y.repeat_interleave(clip.frames, dim=0), subject.motion, clip, host)
     host.ended(("output", len(net.output_blocks) - 1))

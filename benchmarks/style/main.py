@@ -22,13 +22,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common.models import learned
+from benchmarks.common.models import known
 from benchmarks.style.looks import colour_distance, gram_distance
 from benchmarks.style.styled import Settings, make, upload, workflow
 from benchmarks.tasks.main import singles
 from launch.client import Client
 from launch.server import Server
-from training.common.data import first_objects
+from training.common.data import SIZE
 from training.common.sheets import save_sheet
 from training.judges.evaluate import evaluate_clips
 from training.judges.judges import Judges
@@ -78,7 +78,7 @@ def in_style(scene: Scene, style: str) -> Scene:
 
 def drawing(name: str, style: str, background: str) -> np.ndarray:
     """One object in one style: [H, W, 3] uint8."""
-    return render(Scene((Thing(name, style, 0.6, 0.5, 0.5, "still"),), background, 0), frames=1).frames[0]
+    return render(Scene((Thing(name, style, 0.6, 0.5, 0.5, "still"),), background, 0), size=SIZE, frames=1).frames[0]
 
 
 def drawings(objects: Iterable[str], style: str, background: str) -> np.ndarray:
@@ -91,7 +91,7 @@ def clips_of(client: Client, style: str, count: int, fits: int, objects: tuple[s
     out = {way: Made() for way in (*WAYS, TRUTH)}
     for n, scene in enumerate(singles(max(count, fits), objects, seed)):
         wanted, text = in_style(scene, style), plain(scene, n)
-        out[TRUTH].add(wanted, render(wanted, frames=how.frames).frames, {})
+        out[TRUTH].add(wanted, render(wanted, size=SIZE, frames=how.frames).frames, {})
         others = [name for name in objects if name != scene.things[0].object]
         shown = others[n % len(others)]
         picture = upload(client, f"bench_{style}_{n}.png", drawing(shown, style, scene.background))
@@ -199,7 +199,7 @@ def main() -> None:
     args = parser.parse_args()
 
     judges = Judges.load()
-    objects = first_objects(args.objects or learned(ROOT / "weights" / "mini.safetensors"))
+    objects = known(args.objects)
     how = Settings(args.frames, args.steps, args.cfg, args.mode, args.fit_steps)
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as base, Server(Path(sys.executable), base=Path(base), log=Path(base) / "log") as server:

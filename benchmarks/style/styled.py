@@ -13,8 +13,8 @@ from launch.client import Client, Workflow
 from training.common.sampling import DIFFERENCE, STEADY
 
 REFERENCE = {"strength": 1.0, "start_percent": 0.0, "end_percent": 1.0, "levels": "all", "fit": "crop", "weights": ""}
-FIT = {"rank": 8, "learning_rate": 0.002, "seed": 0, "layers": "attention and convolutions", "size": 128, "fit": "crop", "name": "bench"}
-WORDS = {"steps": 40, "learning_rate": 0.02, "seed": 0, "size": 128, "fit": "crop"}
+FIT = {"rank": 8, "learning_rate": 0.002, "seed": 0, "layers": "attention and convolutions", "size": 256, "fit": "crop", "name": "bench"}
+WORDS = {"steps": 40, "learning_rate": 0.02, "seed": 0, "size": 256, "fit": "crop"}
 PALETTE_UNTIL = 0.5  # of sampling, beside words: longer, and the palette recolours the thing
 TIMEOUT = 3600.0  # seconds for one clip
 
@@ -43,7 +43,7 @@ def workflow(how: Settings, text: str, seed: int, style: str = "none", picture: 
         "mini": ("STUNetLoadMini", {"weights": "mini.safetensors"}),
         "positive": ("CLIPTextEncode", {"text": text, "clip": ["mini", 1]}),
         "negative": ("CLIPTextEncode", {"text": "", "clip": ["mini", 1]}),
-        "clip": ("STUNetEmptyClip", {"width": 128, "height": 128, "seconds": how.frames / 16, "fps": 16.0}),
+        "clip": ("STUNetEmptyClip", {"width": 256, "height": 256, "seconds": how.frames / 16, "fps": 16.0}),
     }
     image = {"image": ["picture", 0]}
     if style != "none":

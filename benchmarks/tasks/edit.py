@@ -13,30 +13,33 @@ from stunet_core.editing.static_background import stand_still, stood_still
 from stunet_core.editing.tasks import Task
 from stunet_core.guidance.deflicker import steady
 from stunet_core.guidance.layout_following import follow, follow_motion
+from stunet_core.mini.autoencoder import SCALE
+from stunet_core.mini.draft import drafts
+from stunet_core.mini.frame_time import drawn, evenly, with_time
 from stunet_core.mini.host import forward_clip
-from stunet_core.mini.places import covered
+from stunet_core.mini.inputs import beside_clip
+from stunet_core.mini.noise import share
+from stunet_core.mini.places import placed, poses_of
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
 from stunet_core.model.walk import Clip
-from training.common.conditions import model_input
-from training.common.sampling import DIFFERENCE, STEADY
+from training.common.sampling import DIFFERENCE, STEADY, Told, heard
 
 AT_ONCE = 16  # frames per call of the autoencoder
 STILL = 0.7  # standard deviations
 FOLLOW_UNTIL = 0.55  # of sampling; from there on what changes over time alone
 PLACED_UNTIL = 0.4  # the same of a clip that is shown where things are
-LOUD = 2.0  # how loudly it is shown
 
 
 @torch.no_grad()
-def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: float = 1.0, steps: int = 24,
+def edit(models: Models, task: Task, asked: Told, *, loop: bool = False, denoise: float = 1.0, steps: int = 24,
          cfg: float = 2.5, seed: int = 0, averaged: float = STEADY, followed: int = 0,
          still: float = STILL, places: np.ndarray | None = None) -> Tensor:
     """The task's clip with what is to be made made by the model, before compositing: [F, H, W, 3] in [0, 1].
 
-    As ComfyUI's euler with the `normal` scheduler and a noise mask: given latents are put back at every step. H and W are
-    padded to multiples of 8. `denoise` below 1 starts from the task's own clip, noised. At each step it is averaged over `averaged`
+    `asked`: one prompt. As ComfyUI's euler with the `normal` scheduler and a noise mask: given latents are put back at every step. H and W
+    are padded to whole cells. `denoise` below 1 starts from the task's own clip, noised. At each step it is averaged over `averaged`
     frames, and drawn to what stood still by `still`; with `followed` cells, what is coarser is followed (as the nodes do by
-    default). `places`: masks F H W, 1 where things are, which the model is shown (as Place Things does).
+    default). `places`: masks F H W, 1 where the thing is, where its picture is drawn (as Place Things does).
 
     Raises:
         ValueError: the models have no skeleton.
@@ -47,20 +50,30 @@ def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: 
     frames = len(task.keep)
     with torch.autocast("cpu", torch.bfloat16):
         given = torch.cat([models.autoencoder.encode(part).float() for part in pixels(task.given).split(AT_ONCE)])
-    keep = cells(task.keep)[:, None].float()  # f 1 h w
-    noise = torch.randn(given.shape, generator=torch.Generator().manual_seed(seed))
+    keep = cells(task.keep, SCALE)[:, None].float()  # f 1 h w
+    noise = share(torch.randn(given.shape, generator=torch.Generator().manual_seed(seed)))
     standing = stood_still(given, keep > 0) if still else None
-    context, y = models.text(torch.cat([models.ids([text]), models.ids([""])]))
-    shown = None if places is None else covered(torch.from_numpy(places), given.shape[2], given.shape[3], LOUD)
-    told = denoise == 1 or shown is not None
-    until = FOLLOW_UNTIL if shown is None else PLACED_UNTIL
-    clip = Clip(2, frames, loop=loop, clock=told, places=shown)
+    told = (denoise == 1 and not loop and not bool(keep.any())) or places is not None
+    times = evenly(1, frames)[0] + drawn(noise[None]) if told else torch.full((frames,), torch.nan)
+    until = FOLLOW_UNTIL if places is None else PLACED_UNTIL
+    clip = Clip(2, frames, loop=loop)
+    context, pooled, words = heard(models.mini, asked)
+    empty, nothing = models.mini.nothing()
+    context, y = torch.cat([context, empty]), with_time(torch.cat([pooled, nothing]).repeat_interleave(frames, dim=0), times.repeat(2))
+    draft = None
+    if told:
+        poses = models.mini.pose_head.poses(words.expand(frames, -1), times)
+        if places is not None:
+            poses = placed(poses, poses_of(torch.from_numpy(places)), None, False)
+        pictures, shown = (x.expand(frames, *x.shape[1:]) for x in (asked.pictures, asked.shown))
+        draft = drafts(poses, pictures, shown, *given.shape[2:])
+    rest = torch.cat([beside_clip(1 - keep, given, frames, one) for one in (draft, None)])
 
     def clean(x: Tensor, t: Tensor) -> Tensor:
-        """What the model takes `x` (f 4 h w) at timestep `t` for, with guidance and with the given latents in it."""
+        """What the model takes `x` (f 8 h w) at timestep `t` for, with guidance and with the given latents in it."""
         bar = alphas_bar()[t]
         x = torch.where(keep > 0, add_noise(given, noise, bar), x)
-        twice = model_input(x, given, keep).repeat(2, 1, 1, 1)
+        twice = torch.cat([x.repeat(2, 1, 1, 1), rest], dim=1)
         with torch.autocast("cpu", torch.bfloat16):
             v = forward_clip(models.net, skeleton, twice, t.expand(2), context, y, clip)
         with_text, without = v.float().chunk(2)
@@ -80,7 +93,7 @@ def edit(models: Models, task: Task, text: str, *, loop: bool = False, denoise: 
 
 
 def walk_down(clean: Callable[[Tensor, Tensor], Tensor], given: Tensor, noise: Tensor, steps: int, denoise: float) -> Tensor:
-    """Euler steps (= DDIM) from `given` noised as `denoise` says, down to none: f 4 h w."""
+    """Euler steps (= DDIM) from `given` noised as `denoise` says, down to none: f 8 h w."""
     times = torch.linspace(TIMESTEPS - 1, 0, round(steps / denoise)).round().long()[-steps:]
     bars = alphas_bar()[times]
     x = add_noise(given, noise, bars[0]) if denoise < 1 else noise
@@ -94,4 +107,4 @@ def walk_down(clean: Callable[[Tensor, Tensor], Tensor], given: Tensor, noise: T
 
 def pixels(frames: Tensor) -> Tensor:
     """[F, H, W, 3] in [0, 1] -> f 3 h w in [-1, 1], padded to whole cells."""
-    return padded(rearrange(frames, "f h w c -> f c h w")) * 2 - 1
+    return padded(rearrange(frames, "f h w c -> f c h w"), SCALE) * 2 - 1

@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.common.models import Models, learned, load_runs, load_shipped
+from benchmarks.common.models import Models, known, load_runs, load_shipped
+from benchmarks.common.sampling import told
 from benchmarks.tasks.edit import edit
 from stunet_core.editing import tasks
 from stunet_core.editing.composite import composite
@@ -28,7 +29,8 @@ from stunet_core.editing.flow import to_bytes
 from stunet_core.editing.mask_path import mask_path
 from stunet_core.editing.track import track, widen
 from stunet_core.report import metrics
-from training.common.data import first_objects
+from training.common.data import SIZE
+from training.common.sampling import Told
 from training.judges.evaluate import evaluate_clips
 from training.judges.judges import Judges
 from training.judges.kinematics import track_correlation
@@ -46,7 +48,7 @@ JOINT = 8  # frames over which a joint fades, as the node has it
 REMOVING = 0.3  # denoise, from the surroundings
 RESTYLING_CFG, FOLLOWED = 4.0, 2  # guidance and cells, as the template video_to_video has them
 KEYS = 5  # of a random path
-GROWN = 4  # pixels by which tracked masks are widened
+GROWN = 8  # pixels by which tracked masks are widened
 FOUND = 0.5  # the judge's mask, above which a cell shows a thing
 LEFT_OVER = 0.25  # of the cells that the thing filled: less is no thing
 
@@ -67,7 +69,7 @@ def singles(count: int, objects: tuple[str, ...], seed: int, motion: str | None 
     rng = np.random.default_rng([seed, 78])
     found: list[Scene] = []
     while len(found) < count:
-        scene = sample_scene(rng, objects, two=0, local=0, held_out=True)
+        scene = sample_scene(rng, objects, two=0, local=0, camera=0, held_out=True)
         if motion in (None, scene.things[0].motion):
             found.append(scene)
     return found
@@ -83,6 +85,12 @@ def said(scene: Scene, seed: int) -> str:
     return caption(replace(scene, named=frozenset({"object", "style", "background", "motion"})), np.random.default_rng(seed))
 
 
+def prompt(models: Models, scene: Scene, text: str) -> Told:
+    """A caption and the picture of the scene's thing; of an empty one, no picture."""
+    asked = told(models, [scene], [text])
+    return asked if text else replace(asked, shown=asked.shown & False)
+
+
 def overlap(masks: np.ndarray, truth: np.ndarray) -> float:
     """Mean intersection over union of masks [F, H, W] bool; frames where there is nothing and nothing is found count 1."""
     union = (masks | truth).sum((1, 2))
@@ -94,7 +102,7 @@ def track_figures(count: int, objects: tuple[str, ...], seed: int, frames: int) 
     figures: dict[str, float] = {}
     lost = []
     for motion in MOTIONS:
-        clips = [render(scene, frames=frames) for scene in singles(count, objects, seed, motion)]
+        clips = [render(scene, size=SIZE, frames=frames) for scene in singles(count, objects, seed, motion)]
         tracks = [track(clip.frames, clip.mask[0].astype(np.float32)) for clip in clips]
         figures[f"track_{motion}"] = mean(overlap(t.masks > 0.5, c.mask) for t, c in zip(tracks, clips, strict=True))
         lost += [len(t.lost) / frames for t in tracks]
@@ -104,17 +112,17 @@ def track_figures(count: int, objects: tuple[str, ...], seed: int, frames: int) 
 def exact_figures(models: Models, objects: tuple[str, ...], how: Settings) -> dict[str, float]:
     """The smallest share over all tasks of given pixels that come back bit for bit, and what moves outside a region."""
     (scene,) = singles(1, objects, how.seed)
-    clip = render(scene, frames=how.frames)
+    clip = render(scene, size=SIZE, frames=how.frames)
     frames, mask = tensor(clip), torch.from_numpy(clip.mask)
     region = tasks.animate_region(frames[:1], ~mask[:1].expand(how.frames, -1, -1))
     all_tasks = [
         tasks.image_to_video(frames[:1], how.frames), tasks.image_to_video(frames[:1], how.frames, frames[-1:]),
         tasks.key_frames(frames[[0, 3]], [0, 3], how.frames), tasks.inpaint(frames, ~mask), region,
-        tasks.outpaint(frames[:, :, :100], 12, 0, 9, 0), tasks.extend(frames, 4, how.frames - 4)[0],
+        tasks.outpaint(frames[:, :, :200], 24, 0, 18, 0), tasks.extend(frames, 4, how.frames - 4)[0],
         tasks.extend(frames, 4, how.frames - 4, before=True)[0]]
     shares = []
     for task in all_tasks:
-        out = composite(edit(models, task, "", steps=1, cfg=how.cfg), task.given, task.keep, feather=4)
+        out = composite(edit(models, task, prompt(models, scene, ""), steps=1, cfg=how.cfg), task.given, task.keep, feather=4)
         shares.append(float((out == task.given).all(-1)[task.keep].float().mean()))
         if task is region:
             outside = metrics.changes(out.numpy(), region.keep.all(0)[None].numpy()).max()
@@ -125,10 +133,10 @@ def loop_figures(models: Models, count: int, objects: tuple[str, ...], how: Sett
     """Last to first frame over the median change, of clips from captions with time as a circle; clips that do not move
     are left out.
     """
-    empty = tasks.Task(torch.zeros(how.frames, 128, 128, 3), torch.zeros(how.frames, 128, 128, dtype=torch.bool))
+    empty = tasks.Task(torch.zeros(how.frames, SIZE, SIZE, 3), torch.zeros(how.frames, SIZE, SIZE, dtype=torch.bool))
     errors = []
     for n, scene in enumerate(singles(count, objects, how.seed)):
-        made = edit(models, empty, said(scene, n), loop=True, steps=how.steps, cfg=how.cfg, seed=n)
+        made = edit(models, empty, prompt(models, scene, said(scene, n)), loop=True, steps=how.steps, cfg=how.cfg, seed=n)
         errors.append(metrics.loop_error(to_bytes(made)))
     return {"loop_error": mean(error for error in errors if error is not None)}
 
@@ -137,11 +145,11 @@ def extend_figures(models: Models, count: int, until: int, objects: tuple[str, .
     """Rendered clips continued in steps to `until` frames: colour drift and the worst joint, means over the clips."""
     drift, worst = [], []
     for n, scene in enumerate(singles(count, objects, how.seed + 1)):
-        clip = tensor(render(scene, frames=how.frames))
+        clip = tensor(render(scene, size=SIZE, frames=how.frames))
         joints = []
         while len(clip) < until:
             task, rest = tasks.extend(clip, min(ADDED, until - len(clip)), min(OVERLAP, len(clip)))
-            made = edit(models, task, said(scene, n), steps=how.steps, cfg=how.cfg, seed=n)
+            made = edit(models, task, prompt(models, scene, said(scene, n)), steps=how.steps, cfg=how.cfg, seed=n)
             joints.append(len(clip))
             clip = torch.cat([rest, composite(made, task.given, task.keep, match=True, joint=JOINT, still=True)])
         frames = to_bytes(clip)
@@ -150,12 +158,12 @@ def extend_figures(models: Models, count: int, until: int, objects: tuple[str, .
     return {"extend_drift": mean(drift), "extend_joint": mean(worst)}
 
 
-def filled(models: Models, clip: Clip, text: str, how: Settings, seed: int, guess: str = tasks.THERE,
+def filled(models: Models, clip: Clip, asked: Told, how: Settings, seed: int, guess: str = tasks.THERE,
            denoise: float = 1.0) -> np.ndarray:
     """The clip with its thing, tracked from its mask on the first frame, filled by the model: [F, H, W, 3] uint8."""
     masks = widen(track(clip.frames, clip.mask[0].astype(np.float32)).masks, GROWN)
     task = tasks.inpaint(tensor(clip), torch.from_numpy(masks < 0.5), guess)
-    made = edit(models, task, text, denoise=denoise, steps=how.steps, cfg=how.cfg, seed=seed)
+    made = edit(models, task, asked, denoise=denoise, steps=how.steps, cfg=how.cfg, seed=seed)
     return to_bytes(composite(made, task.given, task.keep, feather=2, still=True))
 
 
@@ -163,9 +171,9 @@ def removal_figures(models: Models, judges: Judges, count: int, objects: tuple[s
     """Filled without a word, from the surroundings: shares of clips whose middle frame shows no thing any more, the right background."""
     gone, ground = [], []
     for n, scene in enumerate(singles(count, objects, how.seed + 2)):
-        clip = render(scene, frames=how.frames)
+        clip = render(scene, size=SIZE, frames=how.frames)
         middle = how.frames // 2
-        without = filled(models, clip, "", how, n, tasks.AROUND, REMOVING)
+        without = filled(models, clip, prompt(models, scene, ""), how, n, tasks.AROUND, REMOVING)
         before, after = (judges.look(frames[middle:middle + 1]) for frames in (clip.frames, without))
         gone.append(float((after.mask > FOUND).sum() <= LEFT_OVER * (before.mask > FOUND).sum()))
         ground.append(float(BACKGROUNDS[int(after.background[0].argmax())] == scene.background))
@@ -179,7 +187,7 @@ def replace_figures(models: Models, judges: Judges, count: int, objects: tuple[s
     for n, scene in enumerate(singles(count, objects, how.seed + 3)):
         thing = scene.things[0]
         other = replace(scene, things=(replace(thing, object=str(rng.choice([o for o in objects if o != thing.object]))),))
-        made.append(filled(models, render(scene, frames=how.frames), said(other, n), how, n))
+        made.append(filled(models, render(scene, size=SIZE, frames=how.frames), prompt(models, other, said(other, n)), how, n))
         wanted.append(replace(other, named=frozenset({"object"})))
     return {"replaced": evaluate_clips(made, wanted, judges)["object"]}
 
@@ -194,11 +202,12 @@ def restyle_figures(models: Models, judges: Judges, count: int, objects: tuple[s
     wanted, made, alike = [], [], []
     for n, scene in enumerate(singles(count, objects, how.seed + 4)):
         other = replace(scene, things=(restyled(scene.things[0], rng),))
-        clip = render(scene, frames=how.frames)
+        clip = render(scene, size=SIZE, frames=how.frames)
         task = tasks.Task(tensor(clip), torch.zeros(clip.mask.shape, dtype=torch.bool))
         places = track(clip.frames, clip.mask[0].astype(np.float32)).masks if placed else None
-        made.append(to_bytes(edit(models, task, said(other, n), denoise=how.denoise, steps=how.steps, cfg=RESTYLING_CFG, seed=n,
-                                  followed=FOLLOWED, places=places)))
+        asked = prompt(models, other, said(other, n))
+        made.append(to_bytes(edit(models, task, asked, denoise=how.denoise, steps=how.steps, cfg=RESTYLING_CFG, seed=n, followed=FOLLOWED,
+                                  places=places)))
         wanted.append(replace(other, named=frozenset({"object", "style"})))
         if other.things[0].motion not in ("still", "spin"):  # which no track shows
             alike.append(track_correlation(judges.follow(clip.frames), judges.follow(made[-1])) or 0.0)
@@ -212,14 +221,14 @@ def path_figures(models: Models, judges: Judges, count: int, objects: tuple[str,
     """
     rng = np.random.default_rng([how.seed, 81])
     scenes = [replace(scene, named=frozenset({"object", "style", "background"})) for scene in singles(count, objects, how.seed + 5)]
-    empty = tasks.Task(torch.zeros(how.frames, 128, 128, 3), torch.zeros(how.frames, 128, 128, dtype=torch.bool))
+    empty = tasks.Task(torch.zeros(how.frames, SIZE, SIZE, 3), torch.zeros(how.frames, SIZE, SIZE, dtype=torch.bool))
     made, paths = [], []
     for n, scene in enumerate(scenes):
         masks = mask_path(np.linspace(0, how.frames - 1, KEYS).round().astype(int).tolist(), [a_box(rng) for _ in range(KEYS)],
-                          how.frames, 128, 128, shape="ellipse", pace="ease")
+                          how.frames, SIZE, SIZE, shape="ellipse", pace="ease")
         paths.append(middles(masks))
         text = caption(scene, np.random.default_rng(n))
-        made.append(to_bytes(edit(models, empty, text, steps=how.steps, cfg=how.cfg, seed=n, places=masks)))
+        made.append(to_bytes(edit(models, empty, prompt(models, scene, text), steps=how.steps, cfg=how.cfg, seed=n, places=masks)))
     found = [judges.track(clip) for clip in made]
     off, chance = ([float(np.nanmean(np.linalg.norm(track - path, axis=1))) for track, path in zip(found, some, strict=True)]
                    for some in (paths, paths[1:] + paths[:1]))
@@ -227,9 +236,9 @@ def path_figures(models: Models, judges: Judges, count: int, objects: tuple[str,
 
 
 def a_box(rng: np.random.Generator) -> tuple[float, float, float, float]:
-    """Left, top, width and height of a place for a thing, in 128 x 128 pixels."""
-    side = rng.uniform(52, 76)
-    return (*rng.uniform(0, 128 - side, 2), side, side)
+    """Left, top, width and height of a place for a thing, in pixels."""
+    side = rng.uniform(0.4, 0.6) * SIZE
+    return (*rng.uniform(0, SIZE - side, 2), side, side)
 
 
 def middles(masks: np.ndarray) -> np.ndarray:
@@ -272,7 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
 
     judges = Judges.load()
-    objects = first_objects(args.objects or (len(judges.objects) if args.runs else learned(ROOT / "weights" / "mini.safetensors")))
+    objects = known(args.objects)
     how = Settings(args.frames, args.steps, args.cfg, args.seed, args.denoise)
     start = time.monotonic()
     figures: dict[str, float] = {}

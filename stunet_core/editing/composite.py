@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .keep_mask import CELL, cells
+from .keep_mask import CELL, MINI_CELL, cells
 from .pictures import check_pictures
 from .seams import close
 from .static_background import Plate
@@ -20,7 +20,7 @@ def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, ma
     given pixel, less and less: the seam disappears, and nothing of what was there before shines through.
 
     Args:
-        made: [F, H', W', 3]; H', W' are those of `given`, or padded to multiples of 8 below and on the right.
+        made: [F, H', W', 3]; H', W' are those of `given`, or padded to multiples of 8 or 16 below and on the right.
         given: [F or 1, H, W, 3].
         keep: bool [F or 1, H, W].
         feather: pixels, 0 or more.
@@ -39,9 +39,9 @@ def composite(made: Tensor, given: Tensor, keep: Tensor, *, feather: int = 0, ma
     check_pictures("frames", made)
     check_pictures("original", given)
     height, width = given.shape[1:3]
-    if tuple(made.shape[1:3]) not in ((height, width), (height + -height % CELL, width + -width % CELL)):
+    if tuple(made.shape[1:3]) not in ((height + -height % cell, width + -width % cell) for cell in (1, CELL, MINI_CELL)):
         raise ValueError(f"frames: are {made.shape[2]}x{made.shape[1]} pixels, original {width}x{height}; they must be "
-                         f"as large, or padded to multiples of {CELL}. Scale both alike, or neither")
+                         f"as large, or padded to multiples of {CELL} or {MINI_CELL}. Scale both alike, or neither")
     frames = len(made)
     for name, batch in (("original", given), ("mask", keep)):
         if len(batch) not in (1, frames):
@@ -74,9 +74,12 @@ def passes(frames: int, *, feather: int, joint: int, still: bool, loop: bool) ->
 
 
 def drift(difference: Tensor, keep: Tensor) -> Tensor:
-    """f h w 3 -> 3: the mean difference in cells that are given whole; zero without any."""
-    sure = cells(keep).repeat_interleave(CELL, 1).repeat_interleave(CELL, 2)[:, : keep.shape[1], : keep.shape[2]]
-    return difference[sure].mean(dim=0) if sure.any() else difference.new_zeros(3)
+    """f h w 3 -> 3: the mean difference in cells that are given whole, in the largest that there are; zero without any."""
+    for cell in (MINI_CELL, CELL):
+        sure = cells(keep, cell).repeat_interleave(cell, 1).repeat_interleave(cell, 2)[:, : keep.shape[1], : keep.shape[2]]
+        if sure.any():
+            return difference[sure].mean(dim=0)
+    return difference.new_zeros(3)
 
 
 def seam(difference: Tensor, keep: Tensor, feather: int, step: Step = nothing) -> Tensor:

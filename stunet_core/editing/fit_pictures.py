@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from .keep_mask import padded
+from .keep_mask import CELL, padded
 from .pictures import check_pictures
 
 FITS = ("crop", "pad", "stretch", "own size")
@@ -25,17 +25,17 @@ def as_rgb(name: str, pictures: Tensor) -> Tensor:
     return pictures
 
 
-def fit(pictures: Tensor, height: int, width: int, how: str) -> Tensor:
+def fit(pictures: Tensor, height: int, width: int, how: str, cell: int = CELL) -> Tensor:
     """[F, H, W, 3] -> [F, height, width, 3] by one of `FITS`.
 
     crop: fills the frame, what sticks out around the middle is cut off. pad: lies within the frame, around the middle,
-    its edges repeated. stretch: the aspect changes. own size: nothing is scaled, and the sides become multiples of 8.
+    its edges repeated. stretch: the aspect changes. own size: nothing is scaled, and the sides become multiples of `cell`.
     """
     if how not in FITS:
         raise ValueError(f"fit: {how!r} is none of {', '.join(FITS)}")
     x = rearrange(pictures, "f h w c -> f c h w")
     if how == "own size":
-        return rearrange(padded(x), "f c h w -> f h w c")
+        return rearrange(padded(x, cell), "f c h w -> f h w c")
     h, w = x.shape[-2:]
     if how == "stretch":
         x = scaled(x, height, width)

@@ -1,10 +1,11 @@
-"""Masks that users bring (white = to be generated) and what a model sees of them: cells of 8x8 pixels."""
+"""Masks that users bring (white = to be generated) and what a model sees of them: cells of 8x8 or 16x16 pixels."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-CELL = 8  # pixels per side of a latent cell
+CELL = 8  # pixels per side of a latent cell of SD1.5, SD2.x and SDXL
+MINI_CELL = 16  # of the mini model's
 NEARLY_ALL = 0.95
 
 
@@ -55,13 +56,13 @@ def doubt(name: str, keep: Tensor) -> str | None:
     return None
 
 
-def padded(x: Tensor) -> Tensor:
+def padded(x: Tensor, cell: int = CELL) -> Tensor:
     """n c h w -> n c H W: the right and the lower edge repeated until both sides are multiples of a cell."""
     h, w = x.shape[-2:]
-    return F.pad(x, (0, -w % CELL, 0, -h % CELL), mode="replicate")
+    return F.pad(x, (0, -w % cell, 0, -h % cell), mode="replicate")
 
 
-def cells(keep: Tensor) -> Tensor:
-    """bool f h w in pixels -> bool f h/8 w/8 (rounded up): a cell is given only if all its pixels are."""
-    generate = padded((~keep)[:, None].float())  # f 1 H W
-    return F.max_pool2d(generate, CELL)[:, 0] < 0.5
+def cells(keep: Tensor, cell: int = CELL) -> Tensor:
+    """bool f h w in pixels -> bool f h/cell w/cell (rounded up): a cell is given only if all its pixels are."""
+    generate = padded((~keep)[:, None].float(), cell)  # f 1 H W
+    return F.max_pool2d(generate, cell)[:, 0] < 0.5

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from ..model.skeleton import Skeleton
-from ..model.walk import Block, Clip, tell_time, walk
+from ..model.walk import Block, Clip, walk
+from .draft import drafts
+from .pose_head import PoseHead
 from .unet import UNet, run_layers
 
 
@@ -26,10 +28,29 @@ class TorchHost:
         return h, skip
 
 
+def clip_drafts(pose_head: PoseHead, words: Tensor, times: Tensor, pictures: Tensor, shown: Tensor, height: int, width: int) -> Tensor:
+    """The drafts of clips' frames where the pose head guesses things to be: (rows frames) 18 h w, 0 where no time is told.
+
+    Args:
+        words: rows p, pooled text without what pictures add to it.
+        times: rows frames, NaN where they are not told.
+        pictures, shown: rows 2 9 n n, and bool rows 2 (`draft.drafts`).
+    """
+    def each(of_rows: Tensor) -> Tensor:
+        return of_rows.repeat_interleave(times.shape[1], dim=0)
+
+    return drafts(pose_head.poses(each(words), times.flatten()), each(pictures), each(shown), height, width)
+
+
 def forward_clip(net: UNet, skeleton: Skeleton, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor,
                  clip: Clip) -> Tensor:
-    """x: (rows frames) 9 h w; timesteps: rows; context: rows n c; y: rows p -> v: (rows frames) 4 h w"""
-    emb = net.embed(timesteps, y).repeat_interleave(clip.frames, dim=0)
-    y = y.repeat_interleave(clip.frames, dim=0)
-    emb = tell_time(emb, x, y, skeleton, clip)
+    """The clip model's prediction v, (rows frames) c h w.
+
+    Args:
+        x: (rows frames) in_channels h w, noisy latents and what stands beside them (`inputs.beside_clip`).
+        timesteps: rows.
+        context: rows n c, one text for all frames of a clip.
+        y: (rows frames) y_channels, pooled text and each frame's time (`frame_time.with_time`); temporal blocks hear it too.
+    """
+    emb = net.embed(timesteps.repeat_interleave(clip.frames, dim=0), y)
     return walk(net, x, emb, y, skeleton, clip, TorchHost(emb, context))

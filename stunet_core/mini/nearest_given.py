@@ -1,16 +1,14 @@
-"""What is given is held over time: a cell that is to be made shows the model what it showed at the nearest time it was given.
+"""Fill unknown cells of the conditioning with the nearest given frame's value.
 
 Lumiere's masked clip (2401.12945, sec. 4.1) is empty where nothing is given, so that layers along time alone carry a first frame
-to all others. Held, it stands before every frame's spatial layers, and the mask still tells what is fact and what is memory.
+to all others. Filled in, it stands before every frame's spatial layers, and the mask still tells what is given and what is filled.
 """
 
 import torch
 from torch import Tensor
 
-MASK, GIVEN = slice(4, 5), slice(5, 9)  # channels of SD-inpainting's layout, behind the noisy latents
 
-
-def held(given: Tensor, keep: Tensor, frames: int) -> Tensor:
+def nearest_given(given: Tensor, keep: Tensor, frames: int) -> Tensor:
     """`given` where `keep`; elsewhere the same cell of the nearest frame that has it (of two, the earlier); 0 without any.
 
     given: (b f) c h w; keep: (b f) 1 h w, bool -> (b f) c h w
@@ -24,8 +22,3 @@ def held(given: Tensor, keep: Tensor, frames: int) -> Tensor:
     given = given.unflatten(0, (-1, frames))
     out = given.gather(1, nearest.clamp(0, frames - 1).expand_as(given))
     return torch.where(none, 0.0, out).to(given.dtype).flatten(0, 1)
-
-
-def hold_input(x: Tensor, frames: int) -> Tensor:
-    """The same for a model's input of 9 channels, whose mask is 1 where to generate: (b f) 9 h w -> (b f) 9 h w"""
-    return torch.cat([x[:, :GIVEN.start], held(x[:, GIVEN], x[:, MASK] < 0.5, frames)], dim=1)

@@ -1,9 +1,9 @@
-"""A mask as the image model is shown it: how much of each cell things cover, as it is shown the clock's guess (`clock.py`)."""
+"""Masks of where things are, as poses: their pictures are then drawn there, and not where the pose head guesses (`draft.py`)."""
 
-import torch.nn.functional as F
+import torch
 from torch import Tensor
 
-LOUDEST = 4
+SQUARE = 0.1  # of its sides' ratio, how far a mask's shape may be from the clip's
 
 
 def check_places(name: str, mask: Tensor) -> None:
@@ -19,12 +19,52 @@ def check_places(name: str, mask: Tensor) -> None:
         raise ValueError(f"{name}: is white everywhere; white is where a thing is. If it shows the background, put InvertMask before it")
 
 
-def check_strength(strength: float) -> None:
-    """Raises ValueError outside 0 to LOUDEST."""
-    if not 0 <= strength <= LOUDEST:
-        raise ValueError(f"strength: {strength}; give 0 (no thing is said to be anywhere) to {LOUDEST}")
+def check_fits(name: str, mask: Tensor, frames: int, height: int, width: int) -> None:
+    """Raises ValueError for a mask of another number of frames, or of another shape than height x width cells; any size will do."""
+    if len(mask) not in (1, frames):
+        raise ValueError(f"{name}: has {len(mask)} frames, the clip {frames}; give 1 mask for all of them, or {frames}")
+    stretched = (mask.shape[2] / mask.shape[1]) / (width / height)
+    if not 1 - SQUARE <= stretched <= 1 / (1 - SQUARE):
+        raise ValueError(f"{name}: is {mask.shape[2]}x{mask.shape[1]} pixels, of another shape than the clip, which is {width}x{height} "
+                         "cells; paint it on the clip's own frame, or crop it to that shape")
 
 
-def covered(mask: Tensor, height: int, width: int, strength: float) -> Tensor:
-    """f H W in pixels -> f 1 height width in cells, times `strength`: 1 is as loud as the clock's guess."""
-    return strength * F.adaptive_avg_pool2d(mask[:, None].float(), (height, width))
+def poses_of(mask: Tensor) -> Tensor:
+    """Masks f h w, 0 to 1 -> poses f 5 as `draft.py` has them: centre of mass, the longer side of the bounding box, upright.
+
+    A frame in which nothing is white has no thing.
+    """
+    height, width = mask.shape[1:]
+    solid = mask >= 0.5
+    weight = mask.float() * solid
+    total = weight.sum(dim=(1, 2)).clamp(min=1e-6)
+    x, y = ((torch.arange(size, device=mask.device) + 0.5) / size for size in (width, height))
+    centre = [(weight.sum(dim=1) * x).sum(dim=1) / total, (weight.sum(dim=2) * y).sum(dim=1) / total]
+    sides = torch.stack([extent(solid.any(dim=along)) for along in (1, 2)]).amax(dim=0)        # f, in pixels
+    there = solid.flatten(1).any(dim=1).float()
+    return torch.stack([*centre, (sides.clamp(min=1) / min(height, width)).log2(), torch.zeros_like(there), there], dim=1)
+
+
+def extent(row: Tensor) -> Tensor:
+    """From the first to the last that is True, of f n: how many (f)"""
+    count = torch.arange(row.shape[1], device=row.device).expand_as(row)
+    first = torch.where(row, count, row.shape[1]).amin(dim=1)
+    return (torch.where(row, count, -1).amax(dim=1) - first + 1).clamp(min=0).float()
+
+
+def placed(guess: Tensor, first: Tensor, second: Tensor | None, two: bool, strength: float = 1.0) -> Tensor:
+    """The guessed poses f 3 5 with the first thing where `first` (f 5) says, and the second where `second` does.
+
+    `two`: the prompt shows two things; of the second one, where nothing is told, the guess stays. More things than are told are not
+    there. `strength`, 0 to 1: how sure the drafts of what is told are.
+    """
+    out = guess.clone()
+    out[:, 0] = first
+    if second is not None:
+        out[:, 1] = second
+    elif not two:
+        out[:, 1, 4] = 0
+    out[:, 2, 4] = 0
+    told = [0] if second is None else [0, 1]
+    out[:, told, 4] *= strength
+    return out

@@ -1,7 +1,8 @@
 """The spatial U-Net in the LDM key layout: the same numbers as ComfyUI's `UNetModel`, in plain torch for training.
 
-Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models" (2112.10752); pooled text is added to
-the time embedding as in SDXL (2307.01952).
+Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models" (2112.10752); `y` (pooled text and the frame's time) is
+added to the time step's embedding as in SDXL (2307.01952). The embedding scales and shifts each block's normalised features (Dhariwal &
+Nichol, 2105.05233, sec. 3.1).
 """
 
 import math
@@ -12,7 +13,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ..model.attention import attend
-from .config import MiniConfig
+from .config import GROUPS, MiniConfig
 
 
 def timestep_embedding(t: Tensor, dim: int, max_period: float = 10000.0) -> Tensor:
@@ -43,14 +44,16 @@ class Upsample(nn.Module):
 
 
 class ResBlock(nn.Module):
-    def __init__(self, channels: int, emb_channels: int, out_channels: int, scale_shift: bool = False):
+    """Two convolutions, between which the embedding scales and shifts the normalised features, or is added without `scale_shift`."""
+
+    def __init__(self, channels: int, emb_channels: int, out_channels: int, scale_shift: bool = True):
         super().__init__()
         self.scale_shift = scale_shift
         self.in_layers = nn.Sequential(
-            nn.GroupNorm(32, channels), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1))
+            nn.GroupNorm(GROUPS, channels), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1))
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(emb_channels, out_channels * (2 if scale_shift else 1)))
         self.out_layers = nn.Sequential(
-            nn.GroupNorm(32, out_channels), nn.SiLU(), nn.Dropout(0.0),
+            nn.GroupNorm(GROUPS, out_channels), nn.SiLU(), nn.Dropout(0.0),
             nn.Conv2d(out_channels, out_channels, 3, padding=1))
         same = channels == out_channels
         self.skip_connection = nn.Identity() if same else nn.Conv2d(channels, out_channels, 1)
@@ -118,7 +121,7 @@ class BasicTransformerBlock(nn.Module):
 class SpatialTransformer(nn.Module):
     def __init__(self, channels: int, context_dim: int, head_channels: int):
         super().__init__()
-        self.norm = nn.GroupNorm(32, channels, eps=1e-6)
+        self.norm = nn.GroupNorm(GROUPS, channels, eps=1e-6)
         self.proj_in = nn.Linear(channels, channels)
         self.transformer_blocks = nn.ModuleList([BasicTransformerBlock(channels, context_dim, head_channels)])
         self.proj_out = nn.Linear(channels, channels)
@@ -154,10 +157,10 @@ class UNet(nn.Module):
         c, emb = config.model_channels, config.model_channels * 4
         self.time_embed = nn.Sequential(nn.Linear(c, emb), nn.SiLU(), nn.Linear(emb, emb))
         self.label_emb = nn.Sequential(
-            nn.Sequential(nn.Linear(config.pooled_dim, emb), nn.SiLU(), nn.Linear(emb, emb)))
+            nn.Sequential(nn.Linear(config.y_channels, emb), nn.SiLU(), nn.Linear(emb, emb)))
 
         def block(cin: int, cout: int, level: int) -> list[nn.Module]:
-            layers: list[nn.Module] = [ResBlock(cin, emb, cout, config.scale_shift)]
+            layers: list[nn.Module] = [ResBlock(cin, emb, cout)]
             if config.attention[level]:
                 layers.append(SpatialTransformer(cout, config.context_dim, config.head_channels))
             return layers
@@ -165,7 +168,7 @@ class UNet(nn.Module):
         self.input_blocks = nn.ModuleList([nn.ModuleList([nn.Conv2d(config.in_channels, c, 3, padding=1)])])
         skips, ch = [c], c
         for level, mult in enumerate(config.channel_mult):
-            for _ in range(config.num_res_blocks):
+            for _ in range(config.num_res_blocks[level]):
                 self.input_blocks.append(nn.ModuleList(block(ch, mult * c, level)))
                 ch = mult * c
                 skips.append(ch)
@@ -174,19 +177,19 @@ class UNet(nn.Module):
                 skips.append(ch)
 
         self.middle_block = nn.ModuleList([
-            ResBlock(ch, emb, ch, config.scale_shift), SpatialTransformer(ch, config.context_dim, config.head_channels),
-            ResBlock(ch, emb, ch, config.scale_shift)])
+            ResBlock(ch, emb, ch), SpatialTransformer(ch, config.context_dim, config.head_channels),
+            ResBlock(ch, emb, ch)])
 
         self.output_blocks = nn.ModuleList()
         for level, mult in reversed(list(enumerate(config.channel_mult))):
-            for i in range(config.num_res_blocks + 1):
+            for i in range(config.num_res_blocks[level] + 1):
                 layers = block(ch + skips.pop(), mult * c, level)
                 ch = mult * c
-                if level and i == config.num_res_blocks:
+                if level and i == config.num_res_blocks[level]:
                     layers.append(Upsample(ch))
                 self.output_blocks.append(nn.ModuleList(layers))
 
-        self.out = nn.Sequential(nn.GroupNorm(32, ch), nn.SiLU(), nn.Conv2d(ch, config.out_channels, 3, padding=1))
+        self.out = nn.Sequential(nn.GroupNorm(GROUPS, ch), nn.SiLU(), nn.Conv2d(ch, config.latent_channels, 3, padding=1))
         self._init()
 
     def _init(self) -> None:
@@ -201,17 +204,20 @@ class UNet(nn.Module):
         nn.init.zeros_(self.out[2].weight)  # type: ignore[arg-type]
 
     def embed(self, timesteps: Tensor, y: Tensor) -> Tensor:
-        """(b), (b pooled) -> b emb"""
+        """(b), (b y) -> b emb"""
         dtype = self.time_embed[0].weight.dtype  # type: ignore[union-attr]
         t = timestep_embedding(timesteps, self.config.model_channels).to(dtype)
         return self.time_embed(t) + self.label_emb(y)
 
-    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor, more: Tensor | float = 0.0) -> Tensor:
-        """x: b 9 h w (noisy 4, mask 1, masked latent 4); context: b n context; y: b pooled -> v: b 4 h w.
+    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor) -> Tensor:
+        """The image model's prediction v, b c h w.
 
-        `more` (b emb) is added to the embedding.
+        Args:
+            x: b in_channels h w, noisy latents and what stands beside them (`inputs.py`).
+            context: b n context, words and picture tokens.
+            y: b y_channels, pooled text and the frame's time (`frame_time.py`).
         """
-        emb = self.embed(timesteps, y) + more
+        emb = self.embed(timesteps, y)
         h, skips = x, []
         for layers in self.input_blocks:
             h = run_layers(layers, h, emb, context)

@@ -14,7 +14,7 @@ def _frequencies(count: int, longest: float, device: torch.device) -> Tensor:
     return longest ** -(torch.arange(count, device=device, dtype=torch.float32) / max(1, count - 1))
 
 
-def rotary_angles(frames: int, space: tuple[int, int], dim: int, stride: int, loop: bool,
+def rotary_angles(frames: int, space: tuple[int, int], dim: int, stride: float, loop: bool,
                   device: torch.device) -> Tensor:
     """Angles of `frames` x `space` tokens for heads of `dim` channels -> (f h w) dim/2.
 

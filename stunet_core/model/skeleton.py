@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..mini.clock import Clock
 from .bounds import bounds, check_fields, from_json, shown
 from .layout import Layout, Position
 from .motion_module import MotionBlock, MotionConfig
 from .temporal_blocks import AttentionBlock, ConvBlock, TemporalBlock, TimeDown, TimeUp
 
 KINDS = ("conv", "attention", "motion")
+RETIRED = ("clock", "hold")  # fields of the first generation: what the mini model's own inputs say now
 NEEDED = ("pooled_channels", "cond_channels", "head_channels", "joint")  # a default in the place of one would be silently wrong
 POSITION = re.compile(r"(input|output)_\d{1,3}|middle")
 WIDEST = 65_536  # channels
@@ -45,8 +45,7 @@ class SkeletonConfig:
 
     `ratios[i]` frames of level i share one frame of level i + 1. `pooled_channels` is the width of the pooled text that
     the blocks hear beside the U-Net's embedding (0: only the embedding). `motion` describes the blocks of that kind.
-    `hold`: it was trained with what is given held over time (`mini/nearest_given.py`). `clock`: frames are told how far they are from the
-    clip's middle (`mini/clock.py`). `model` names the U-Net it was trained on.
+    `model` names the U-Net it was trained on.
     """
 
     blocks: tuple[BlockSpec, ...]
@@ -60,8 +59,6 @@ class SkeletonConfig:
     joint: bool = True
     model: str = ""
     motion: MotionConfig | None = None
-    hold: bool = False
-    clock: bool = False
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -93,9 +90,14 @@ class SkeletonConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "SkeletonConfig":
-        """Raises ValueError for a config of another version of the pack, or of nonsense."""
+        """Raises ValueError for a config of the first generation's mini model, of another version of the pack, or of nonsense."""
+        retired = [name for name in RETIRED if values.get(name)]
+        if retired:
+            raise ValueError(f"these STUNet weights are of the first generation ({', '.join(retired)}), which this version does not run. "
+                             "Choose the mini_stunet.safetensors that comes with the pack (a file of that name in models/stunet hides it: "
+                             "move it away), or train them anew with `run.py train`")
         try:
-            return from_json(cls, values, NEEDED)
+            return from_json(cls, {name: value for name, value in values.items() if name not in RETIRED}, NEEDED)
         except ValueError as error:
             raise ValueError(f"its description says {error}: the file was altered, or is of another version of the pack") from error
 
@@ -114,7 +116,7 @@ class SkeletonConfig:
 
 
 def lumiere(layout: Layout, ratios: tuple[int, ...], *, pooled_channels: int = 0, head_channels: int = 32,
-            joint: bool = True, hold: bool = False, clock: bool = False, model: str = "") -> SkeletonConfig:
+            joint: bool = True, model: str = "") -> SkeletonConfig:
     """Lumiere's arrangement: convolution at every level but the coarsest, attention there (2401.12945, sec. 3.1)."""
 
     def spec(p: Position) -> BlockSpec:
@@ -123,7 +125,7 @@ def lumiere(layout: Layout, ratios: tuple[int, ...], *, pooled_channels: int = 0
     return SkeletonConfig(
         blocks=tuple(spec(p) for p in layout.positions), ratios=ratios, down_channels=layout.down_channels,
         up_channels=layout.up_channels, emb_channels=layout.emb_channels, pooled_channels=pooled_channels,
-        head_channels=head_channels, joint=joint, hold=hold, clock=clock, model=model)
+        head_channels=head_channels, joint=joint, model=model)
 
 
 def _block(spec: BlockSpec, config: SkeletonConfig) -> TemporalBlock:
@@ -136,8 +138,7 @@ def _block(spec: BlockSpec, config: SkeletonConfig) -> TemporalBlock:
 
 
 class Skeleton(nn.Module):
-    """The temporal layers. Keys: `blocks.<position>.*`, `down.<level>.*`, `up.<level>.*`, `cond.*`,
-    `clock.*`.
+    """The temporal layers. Keys: `blocks.<position>.*`, `down.<level>.*`, `up.<level>.*`, `cond.*`.
 
     Motion modules hear nothing of the embedding, so a skeleton of nothing else has no `cond`.
     """
@@ -147,7 +148,6 @@ class Skeleton(nn.Module):
         self.config = config
         heard = any(b.kind != "motion" for b in config.blocks)
         self.cond = nn.Linear(config.emb_channels + config.pooled_channels, config.cond_channels) if heard else None
-        self.clock = Clock(config.pooled_channels, config.emb_channels) if config.clock else None
         self.blocks = nn.ModuleDict({b.position: _block(b, config) for b in config.blocks})
         self.down = nn.ModuleDict({
             str(i + 1): TimeDown(c, r)

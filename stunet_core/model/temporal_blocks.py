@@ -22,7 +22,7 @@ class Time:
     """How time stands at one level: `frames` of it, each `stride` frames of the clip after the one before."""
 
     frames: int
-    stride: int = 1
+    stride: float = 1
     loop: bool = False           # time is a circle
     positions: str = "window"    # what a block does whose position table is shorter than `frames`: see motion_module
 

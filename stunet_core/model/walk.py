@@ -14,8 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..mini.clock import clock, evenly
-from ..mini.nearest_given import GIVEN, MASK, hold_input
 from .chunks import Chunks
 from .layout import find
 from .motion_module import POSITIONS
@@ -29,8 +27,9 @@ Block = tuple[str, int]  # ("input" | "middle" | "output", index)
 class Clip:
     """`rows` conditionings of one clip of `frames` frames, standing in the batch as (rows frames).
 
-    `where` scales the strength per frame and place: f h w, 0 to 1, of any size, for each frame of the clip or one for
-    all. `ratios` are the time strides from level to level; None: those that the skeleton was trained with.
+    `where` scales the strength per frame and place, 0 to 1: n h w of any size, for each frame of the clip, for each of each
+    row, or one for all. `ratios` are the time strides from level to level; None: those that the skeleton was trained with. `spacing` is how
+    far frames are apart, in frames of the rate that the skeleton is meant for: 4 where every fourth one of a clip is seen.
     """
 
     rows: int
@@ -41,9 +40,7 @@ class Clip:
     ratios: tuple[int, ...] | None = None
     positions: str = POSITIONS[0]    # what motion modules do at a level of more frames than they know
     where: Tensor | None = field(default=None, compare=False)
-    clock: bool = True       # frames are told how far they are from the middle, if the weights know: see `tell_time`
-    times: Tensor | None = field(default=None, compare=False)   # rows frames: when each is, in frames from the middle; None: evenly
-    places: Tensor | None = field(default=None, compare=False)  # f 1 h w (or 1 1 h w): how much of each cell things cover, times how loud
+    spacing: float = 1.0
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.frames < 1:
@@ -52,8 +49,8 @@ class Clip:
             raise ValueError(f"chunk={self.chunk}: give at least 1 frame, or None for all")
         if self.positions not in POSITIONS:
             raise ValueError(f"positions: {self.positions!r} is none of {', '.join(POSITIONS)}")
-        if self.places is not None and (self.places.ndim != 4 or self.places.shape[0] not in (1, self.frames) or self.places.shape[1] != 1):
-            raise ValueError(f"places: {tuple(self.places.shape)}; give {self.frames} x 1 x height x width, or 1 for all frames")
+        if not self.spacing > 0:
+            raise ValueError(f"spacing={self.spacing}: give a number of frames above 0")
         if self.ratios is not None and any(r < 1 for r in self.ratios):
             raise ValueError(f"ratios {self.ratios}: each must be 1 or more")
 
@@ -89,7 +86,7 @@ class Walk:
         self.ratios = skeleton.config.ratios if clip.ratios is None else clip.ratios
         if len(self.ratios) != len(skeleton.config.ratios):
             raise ValueError(f"ratios {self.ratios}: the model has {len(skeleton.config.ratios)} steps between levels")
-        if clip.where is not None and clip.where.shape[0] not in (1, clip.frames):
+        if clip.where is not None and clip.where.shape[0] not in (1, clip.frames, clip.rows * clip.frames):
             raise ValueError(f"strength_mask: it has {clip.where.shape[0]} frames, the clip {clip.frames}; give 1 for "
                              "all frames, or one for each")
         check_loop(clip, self.ratios)
@@ -154,7 +151,7 @@ class Walk:
         block = self.block(position)
         if block is None:
             return h
-        time = Time(self.frames, self.stride, self.clip.loop, self.clip.positions)
+        time = Time(self.frames, self.stride * self.clip.spacing, self.clip.loop, self.clip.positions)
         scale = self.scale(h)
         inner = self.chunked(lambda part, rows: block.frames(part, self.cond[rows]), block.whole(h, self.frames))
         height, top = h.shape[2], 0
@@ -188,9 +185,11 @@ class Walk:
         key = (self.stride, *h.shape[-2:])
         if key not in self.scales:
             small = F.interpolate(where[:, None].to(h), size=h.shape[-2:], mode="area")         # f 1 h w
-            frame = torch.arange(self.padded, device=h.device).clamp(max=where.shape[0] - 1)
-            small = small[frame].unflatten(0, (-1, self.stride)).mean(dim=1)                    # of the frames it stands for
-            self.scales[key] = small.repeat(clip.rows, 1, 1, 1) * clip.strength
+            each = small.expand(clip.rows * clip.frames, -1, -1, -1) if len(small) == 1 else small
+            each = each if len(each) == clip.rows * clip.frames else each.repeat(clip.rows, 1, 1, 1)
+            finest = torch.arange(self.padded, device=h.device).clamp(max=clip.frames - 1)
+            each = each.unflatten(0, (clip.rows, -1))[:, finest]                                # b padded 1 h w
+            self.scales[key] = each.unflatten(1, (-1, self.stride)).mean(dim=2).flatten(0, 1) * clip.strength
         return self.scales[key]
 
     def down(self, layers: Sequence[nn.Module], block: Block, h: Tensor) -> Tensor:
@@ -219,51 +218,6 @@ class Walk:
         return self.skeleton.up[key](h, frames, self.clip.loop)
 
 
-def tell_time(emb: Tensor, x: Tensor, y: Tensor | None, skeleton: Skeleton, clip: Clip) -> Tensor:
-    """The embedding (rows frames) e for `walk` and its host, with what the clock says of each frame of input `x` added.
-
-    Nothing is said in a loop, which has no middle, and where something is given, which says itself when it is.
-    """
-    times = hearing(x, skeleton, clip)
-    if times is None:
-        return emb
-    assert skeleton.clock is not None
-    return emb + skeleton.clock(times[0], y).to(emb.dtype) * times[1][:, None]
-
-
-def show_places(x: Tensor, y: Tensor | None, skeleton: Skeleton, clip: Clip) -> Tensor:
-    """The model's input of 9 channels with the clock's guess where things are, in the frames that `tell_time` tells the time.
-
-    With `clip.places` these are shown instead, in a loop and in a clip that goes on from another too.
-    """
-    times = hearing(x, skeleton, clip)
-    if x.shape[1] != GIVEN.stop or skeleton.clock is None or (times is None and clip.places is None) or clip.frames == 1:
-        return x
-    if clip.places is None:
-        assert times is not None
-        shown = skeleton.clock.shown(times[0], y, (x.shape[2], x.shape[3]))
-    else:
-        shown = skeleton.clock.showing(clip.places.to(x.device).expand(clip.frames, -1, -1, -1)).repeat(clip.rows, 1, 1, 1)
-    shown = shown.to(x.dtype) * alone(x, clip)[:, None, None, None]
-    return torch.cat([x[:, :GIVEN.start], x[:, GIVEN] + shown], dim=1)
-
-
-def alone(x: Tensor, clip: Clip) -> Tensor:
-    """Which frames of an input of 9 channels belong to a row that nothing is given of: bool (rows frames)"""
-    rows = (x[:, MASK] >= 0.5).unflatten(0, (clip.rows, clip.frames)).all(dim=(1, 2, 3, 4))
-    return rows.repeat_interleave(clip.frames)
-
-
-def hearing(x: Tensor, skeleton: Skeleton, clip: Clip) -> tuple[Tensor, Tensor] | None:
-    """Each frame's time as the clock hears it, (rows frames) CHANNELS, and which frames hear it, (rows frames); None: none does."""
-    if skeleton.clock is None or not clip.clock or clip.loop or clip.frames == 1:
-        return None
-    times = clock((evenly(clip.rows, clip.frames, x.device) if clip.times is None else clip.times).flatten())
-    if x.shape[1] != GIVEN.stop:
-        return times, torch.ones_like(times[:, 0], dtype=torch.bool)
-    return times, alone(x, clip)
-
-
 def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Skeleton, clip: Clip, host: Host,
          chunks: Chunks | None = None) -> Tensor:
     """The Space-Time U-Net's forward pass.
@@ -271,8 +225,8 @@ def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Ske
     Args:
         net: a U-Net in the LDM layout whose `out` ends it.
         x: (rows frames) c h w, any frame count; one frame is exactly the image model.
-        emb: (rows frames) e, the U-Net's embedding of time step and `y`, with what `tell_time` adds; `y`: (rows frames) p, pooled
-            text or None.
+        emb: (rows frames) e, the U-Net's embedding of time step and `y`.
+        y: (rows frames) p, pooled text and what else each frame is told, or None.
         chunks: how many frames at once, instead of `clip.chunk`; says afterwards how many fitted into memory.
 
     Returns:
@@ -283,9 +237,6 @@ def walk(net: nn.Module, x: Tensor, emb: Tensor, y: Tensor | None, skeleton: Ske
                          f"{clip.rows * clip.frames}")
     if clip.frames == 1:
         return _image(net, x, clip, host)
-    if skeleton.config.hold and x.shape[1] == GIVEN.stop:
-        x = hold_input(x, clip.frames)
-    x = show_places(x, y, skeleton, clip)
     state = Walk(skeleton, clip, host, skeleton.condition(emb, y), chunks)
     h, skips = state.pad(x), []
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +61,36 @@ def test_progress_prints_nodes_and_steps() -> None:
     progress({"type": "progress", "data": {"value": 2, "max": 24}})
     progress({"type": "executing", "data": {"node": None}})
     assert [line.strip() for line in lines] == ["Sample", "step 2 of 24"]
+
+
+def test_progress_says_how_long_it_will_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    progress = demo.Progress({}, lines.append)
+    progress.live = False
+    progress({"type": "executing", "data": {"node": "3"}})
+    for step, clock in ((1, 10.0), (2, 13.0), (3, 16.0), (4, 19.0)):
+        monkeypatch.setattr(demo.time, "monotonic", lambda now=clock: now)
+        progress({"type": "progress", "data": {"value": step, "max": 4}})
+    left = ["", ", about 6 s left", ", about 3 s left", ""]
+    assert [line.strip() for line in lines[1:]] == [f"step {n} of 4{text}" for n, text in enumerate(left, start=1)]
+
+
+def test_without_a_prompt_it_is_the_workflows_own() -> None:
+    assert demo.workflow(demo.own_prompt()) == json.loads(demo.WORKFLOW.read_text(encoding="utf-8"))
+
+
+def test_what_the_nodes_said_is_told_once(tmp_path: Path) -> None:
+    log = tmp_path / "demo.log"
+    log.write_text("got prompt\nSTUNet: not known: playing\nSTUNet: not known: playing\n[INFO] STUNet: wolf is drawn as dog\n")
+    assert demo.told(log) == ["not known: playing", "wolf is drawn as dog"]
+    assert demo.told(tmp_path / "none.log") == []
+
+
+@pytest.mark.parametrize(("command", "words"), [
+    ([], ["run.py demo ", "run.py serve --comfyui", "run.py bench speed"]), (["demo"], ["run.py demo "]), (["serve"], ["--port 0"]),
+])
+def test_help_has_examples_that_run(command: list[str], words: list[str]) -> None:
+    asked = [sys.executable, str(demo.ROOT / "run.py"), *command, "--help"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    assert all(word in told for word in words)
+    assert "run.py train" not in told or not command

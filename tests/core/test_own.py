@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from stunet_core.checkpoints.weights import save_skeleton
+from stunet_core.mini.frame_time import evenly, with_time
 from stunet_core.mini.host import forward_clip
-from stunet_core.mini.nearest_given import MASK
 from stunet_core.model.walk import Clip
 from tests import own, tiny
 from tests.core import motion_files
@@ -40,17 +39,19 @@ def shard(path: Path, files: dict[str, bytes]) -> None:
 
 @pytest.mark.parametrize("lean", [False, True])
 def test_clips_are_told_the_time_as_those_of_the_nodes_are(lean):
-    """Weights that know a clock are trained with it: otherwise they would hear it only when they are sampled."""
-    net, skeleton = tiny.unet(), tiny.skeleton(clock=True).requires_grad_(True)
-    x, t, clip = torch.randn(2 * 8, 9, 8, 8), torch.tensor([300, 700]), Clip(2, 8)
-    x[:, MASK] = 1
+    """Weights hear when frames are as they do when they are sampled: in clips of which nothing is given."""
+    net, skeleton = tiny.unet(), tiny.skeleton().requires_grad_(True)
+    image, z, keep = mini.MiniImage(net), torch.randn(2 * 8, 8, 8, 8), torch.zeros(16, 1, 8, 8)
+    keep[8] = 1  # the second clip's first frame is given
+    x, t, clip = image.conditioned(torch.randn(16, 8, 8, 8), z, keep, 8), torch.tensor([300, 700]), Clip(2, 8)
+    assert x.shape[1] == tiny.CONFIG.in_channels and torch.equal(x[9:16, 9:17], z[8].expand(7, -1, -1, -1))
     context, y = torch.randn(2, 5, 32), torch.randn(2, 32)
-    out = mini.MiniImage(net).forward(skeleton, x, t, context, y, clip, lean)
-    assert torch.allclose(out, forward_clip(net, skeleton, x, t, context, y, clip), atol=1e-5)
-    silent = forward_clip(net, skeleton, x, t, context, y, replace(clip, clock=False))
-    assert not torch.allclose(out, silent, atol=1e-3)
-    out.square().mean().backward()
-    assert all(p.grad is not None and p.grad.any() for p in skeleton.clock.parameters())
+    out = image.forward(skeleton, x, t, context, y, clip, lean)
+    times = torch.cat([evenly(1, 8)[0], torch.full((8,), torch.nan)])
+    heard = with_time(y.repeat_interleave(8, dim=0), times)
+    assert torch.allclose(out, forward_clip(net, skeleton, x, t, context, heard, clip), atol=1e-5)
+    silent = with_time(y.repeat_interleave(8, dim=0), times * torch.nan)
+    assert not torch.allclose(out, forward_clip(net, skeleton, x, t, context, silent, clip), atol=1e-3)
 
 
 def test_captions_stand_beside_their_videos_or_in_their_shard(tmp_path):
@@ -189,7 +190,7 @@ def image(tmp_path: Path):
 
 def test_gradient_checkpointing_gives_the_same_gradients(tmp_path):
     found = image(tmp_path)
-    x, t = torch.randn(8, 9, 8, 8), torch.tensor([100, 700])
+    x, t = torch.randn(8, tiny.CONFIG.in_channels, 8, 8), torch.tensor([100, 700])
     context, y = torch.randn(2, 5, 32), torch.randn(2, 32)
     gradients = []
     for lean in (False, True):
@@ -205,13 +206,13 @@ def test_a_run_begins_with_a_motion_module_with_or_without_time_strides(tmp_path
     module = motion_files.skeleton((32, 64, 64), per_block=1, positions=24)
     save_file({name: tensor.half().contiguous() for name, tensor in motion_files.published(module, per_block=1).items()},
               str(tmp_path / "mm.safetensors"))
-    plain = start.skeleton_from(tmp_path / "mm.safetensors", found, None, None)
+    plain = start.skeleton_from(tmp_path / "mm.safetensors", found, None)
     assert plain.config.ratios == (1, 1) and all(p.dtype == torch.float32 for p in plain.parameters())
     name = "blocks.input_1.proj_in.weight"
     assert torch.allclose(plain.state_dict()[name], module.state_dict()[name], atol=1e-3)
-    strided = start.skeleton_from(tmp_path / "mm.safetensors", found, "lumiere", None)
+    strided = start.skeleton_from(tmp_path / "mm.safetensors", found, "lumiere")
     assert strided.config.ratios == (2, 2) and len(strided.down) == 2
-    frame, t, context, y = torch.randn(1, 9, 8, 8), torch.tensor([300]), torch.randn(1, 5, 32), torch.randn(1, 32)
+    frame, t, context, y = torch.randn(1, tiny.CONFIG.in_channels, 8, 8), torch.tensor([300]), torch.randn(1, 5, 32), torch.randn(1, 32)
     for block in strided.blocks.values():
         torch.nn.init.zeros_(block.proj_out.weight), torch.nn.init.zeros_(block.proj_out.bias)  # type: ignore[arg-type, union-attr]
     still = found.forward(strided, frame.repeat(4, 1, 1, 1), t, context, y, Clip(1, 4))
@@ -230,12 +231,12 @@ def test_a_motion_module_is_trained_on_the_schedule_it_is_sampled_on(tmp_path):
 def test_weights_of_another_net_are_refused_with_both_names(tmp_path):
     save_skeleton(tmp_path / "other.safetensors", motion_files.skeleton((32, 64), per_block=1), {})
     with pytest.raises(ValueError, match=r"init: other.safetensors: .* the model is STUNet mini"):
-        start.skeleton_from(tmp_path / "other.safetensors", image(tmp_path), None, None)
+        start.skeleton_from(tmp_path / "other.safetensors", image(tmp_path), None)
 
 
 def test_the_loss_is_the_models_own(tmp_path):
     found = image(tmp_path)
-    z, noise, bar = torch.randn(3, 4, 2, 2), torch.randn(3, 4, 2, 2), torch.tensor(0.3)
+    z, noise, bar = torch.randn(3, 8, 2, 2), torch.randn(3, 8, 2, 2), torch.tensor(0.3)
     noisy, v = found.noised(z, noise, bar)
     assert torch.allclose(bar.sqrt() * noisy - (1 - bar).sqrt() * v, z, atol=1e-5)
     found.prediction = "eps"
@@ -245,7 +246,7 @@ def test_the_loss_is_the_models_own(tmp_path):
 
 @pytest.mark.parametrize(("told", "message"), [
     ({"frames": 1}, "frames: 1; give 2 or more"), ({"lr": 0}, "lr: 0; give more than 0"), ({"ema": 1}, "ema: 1; give the share"),
-    ({"checkpoint": "/nowhere.safetensors"}, "there is no file /nowhere.safetensors"), ({"size": 70}, "size: 70 is no multiple of 32"),
+    ({"checkpoint": "/nowhere.safetensors"}, "there is no file /nowhere.safetensors"), ({"size": 70}, "size: 70 is no multiple of 64"),
     ({"videos": "/nowhere"}, "/nowhere is no folder"), ({"fps": 0}, "fps: 0; give"),
 ])
 def test_mistakes_are_said_before_work_begins(tmp_path, told, message):

@@ -11,9 +11,10 @@ from stunet_core.model.layout import read_layout
 from stunet_core.model.skeleton import Skeleton, lumiere
 from stunet_core.model.temporal_blocks import TimeConv, TimeDown, TimeUp
 from stunet_core.model.walk import Clip, walk
+from tests import tiny
 
-TINY = MiniConfig(model_channels=32, channel_mult=(1, 2, 2), attention=(False, True, True), head_channels=16,
-                  context_dim=16, pooled_dim=8, text_heads=2)
+TINY = MiniConfig(model_channels=32, channel_mult=(1, 2, 2), num_res_blocks=(1, 1, 1), attention=(False, True, True),
+                  head_channels=16, context_dim=16, pooled_dim=8, text_heads=2)
 
 
 def shaken(module: nn.Module, seed: int, amount: float = 0.05) -> nn.Module:
@@ -33,7 +34,7 @@ def net() -> UNet:
 
 def fresh(net: UNet, ratios: tuple[int, ...] = (2, 2), joint: bool = True) -> Skeleton:
     torch.manual_seed(2)
-    config = lumiere(read_layout(net), ratios, pooled_channels=TINY.pooled_dim, head_channels=16, joint=joint)
+    config = lumiere(read_layout(net), ratios, pooled_channels=TINY.y_channels, head_channels=16, joint=joint)
     return Skeleton(config).eval().requires_grad_(False)
 
 
@@ -41,16 +42,15 @@ def trained(net: UNet, **kw) -> Skeleton:
     return shaken(fresh(net, **kw), 3)  # type: ignore[return-value]
 
 
-def inputs(rows: int, frames: int, seed: int = 5, h: int = 8, w: int = 8) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    g = torch.Generator().manual_seed(seed)
-    return (torch.randn(rows * frames, 9, h, w, generator=g), torch.linspace(50, 900, rows),
-            torch.randn(rows, 5, TINY.context_dim, generator=g), torch.randn(rows, TINY.pooled_dim, generator=g))
+def inputs(rows: int, frames: int, seed: int = 5, h: int = 8, w: int = 8) -> tuple[Tensor, ...]:
+    return tiny.inputs(rows, frames, seed, h, w, TINY)
 
 
 def test_one_repeated_frame_through_a_fresh_net_is_the_image_model(net):
     for frames in (2, 7, 12):
         x, t, context, y = inputs(2, 1)
-        clip = forward_clip(net, fresh(net), x.repeat_interleave(frames, 0), t, context, y, Clip(2, frames))
+        clip = forward_clip(net, fresh(net), x.repeat_interleave(frames, 0), t, context, y.repeat_interleave(frames, 0),
+                            Clip(2, frames))
         image = net(x, t, context, y).repeat_interleave(frames, 0)
         assert (clip - image).abs().max() < 1e-5
 
@@ -75,9 +75,9 @@ def test_chunked_is_unchunked(net, joint, loop, chunk):
 def test_padded_is_the_clip_with_its_last_frame_repeated(net):
     skeleton = trained(net)
     x, t, context, y = inputs(1, 7)
-    longer = torch.cat([x, x[-1:]])
+    longer, told = torch.cat([x, x[-1:]]), torch.cat([y, y[-1:]])
     short = forward_clip(net, skeleton, x, t, context, y, Clip(1, 7))
-    assert torch.allclose(short, forward_clip(net, skeleton, longer, t, context, y, Clip(1, 8))[:7], atol=1e-5)
+    assert torch.allclose(short, forward_clip(net, skeleton, longer, t, context, told, Clip(1, 8))[:7], atol=1e-5)
 
 
 def test_conditionings_never_mix(net):
@@ -86,7 +86,7 @@ def test_conditionings_never_mix(net):
     both = forward_clip(net, skeleton, x, t, context, y, Clip(2, 8))
     for row in range(2):
         part = slice(row * 8, row * 8 + 8)
-        alone = forward_clip(net, skeleton, x[part], t[row:row + 1], context[row:row + 1], y[row:row + 1], Clip(1, 8))
+        alone = forward_clip(net, skeleton, x[part], t[row:row + 1], context[row:row + 1], y[part], Clip(1, 8))
         assert (both[part] - alone).abs().max() < 1e-5
 
 
@@ -114,6 +114,29 @@ def test_loop_is_a_circle(net):
         assert ((a - b).abs().max() < 1e-4) == loop
 
 
+def test_frames_further_apart_are_told_apart_by_attention_alone(net):
+    """Every fourth frame of a clip stands where it stands in the clip: rotary positions count in frames of the clip."""
+    x, t, context, y = inputs(1, 6)
+    conv, mixed = trained(net, ratios=(1, 1)), trained(net, ratios=(1, 1))
+    for name, block in conv.blocks.items():
+        if type(block).__name__ == "AttentionBlock":
+            block.load_state_dict(fresh(net, ratios=(1, 1)).blocks[name].state_dict())  # type: ignore[union-attr]
+    near, far = (forward_clip(net, mixed, x, t, context, y, Clip(1, 6, spacing=spacing)) for spacing in (1.0, 4.0))
+    assert not torch.allclose(near, far, atol=1e-3)
+    near, far = (forward_clip(net, conv, x, t, context, y, Clip(1, 6, spacing=spacing)) for spacing in (1.0, 4.0))
+    assert torch.equal(near, far)
+    with pytest.raises(ValueError, match="spacing"):
+        Clip(1, 6, spacing=0)
+
+
+def test_the_walk_hears_what_each_frame_is_told(net):
+    x, t, context, y = inputs(1, 6)
+    told = y.clone()
+    told[5] += 1
+    out, changed = (forward_clip(net, trained(net), x, t, context, each, Clip(1, 6)) for each in (y, told))
+    assert (out - changed).abs().amax(dim=(1, 2, 3)).argmax() == 5
+
+
 def test_time_down_then_up_duplicates_even_frames_at_start():
     x = torch.randn(2 * 6, 32, 3, 3)
     down, up = TimeDown(32, 2), TimeUp(32, 2)
@@ -137,14 +160,14 @@ def test_strength_zero_leaves_only_the_resampling_of_time(net):
     for name in ("down", "up"):
         getattr(skeleton, name).load_state_dict(getattr(fresh(net), name).state_dict())
     x, t, context, y = inputs(1, 1)
-    still = forward_clip(net, skeleton, x.repeat(8, 1, 1, 1), t, context, y, Clip(1, 8, strength=0.0))
+    still = forward_clip(net, skeleton, x.repeat(8, 1, 1, 1), t, context, y.repeat(8, 1), Clip(1, 8, strength=0.0))
     assert (still - net(x, t, context, y)).abs().max() < 1e-5
 
 
 def test_odd_sizes_and_any_frame_count(net):
     x, t, context, y = inputs(1, 5, h=7, w=10)
     out = forward_clip(net, trained(net), x, t, context, y, Clip(1, 5))
-    assert out.shape == (5, 4, 7, 10) and out.isfinite().all()
+    assert out.shape == (5, 8, 7, 10) and out.isfinite().all()
 
 
 def test_the_skeleton_stands_where_lumiere_puts_it(net):

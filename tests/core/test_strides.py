@@ -12,7 +12,7 @@ from stunet_core.model.layout import find
 from stunet_core.model.walk import Clip, Walk
 from tests import tiny
 from tests.core.motion_files import skeleton
-from tests.core.test_motion_module import CHANNELS, inputs
+from tests.core.test_motion_module import CHANNELS
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +32,13 @@ def test_presets():
 def test_strides_that_were_not_trained_keep_a_still_clip_still(net):
     """On a skeleton of ours they replace its trained resampling, on motion modules there is none."""
     trained = tiny.skeleton()
-    x, t, context, y = inputs(1, 1)
+    x, t, context, y = tiny.inputs(1, 1)
     still, image = x.repeat(8, 1, 1, 1), net(x, t, context, y)
     for made in (trained, skeleton(CHANNELS, per_block=1)):
         for ratios in ((4, 1), (1, 1)):
-            out = forward_clip(net, made, still, t, context, y, Clip(1, 8, ratios=ratios, strength=0.0))
+            out = forward_clip(net, made, still, t, context, y.repeat(8, 1), Clip(1, 8, ratios=ratios, strength=0.0))
             assert (out - image).abs().max() < 1e-5
-    same, default = (forward_clip(net, trained, still, t, context, y, Clip(1, 8, ratios=r)) for r in ((2, 2), None))
+    same, default = (forward_clip(net, trained, still, t, context, y.repeat(8, 1), Clip(1, 8, ratios=r)) for r in ((2, 2), None))
     assert torch.equal(same, default)
 
 
@@ -51,8 +51,8 @@ def test_frames_that_a_stride_leaves_out_are_not_computed(net):
             seen.append((block, len(h)))
             return super().spatial(layers, h, rows, block, size)
 
-    x, t, context, y = inputs(1, 8)
-    emb = net.embed(t, y).repeat_interleave(8, dim=0)
+    x, t, context, y = tiny.inputs(1, 8)
+    emb = net.embed(t.expand(8), y)
     walk = Walk(skeleton(CHANNELS, per_block=1), Clip(1, 8, ratios=(4, 1)), Watched(emb, context), torch.zeros(8, 0))
     i, layers = next((i, layers) for i, layers in enumerate(net.input_blocks) if find(layers, "Downsample") is not None)
     block = ("input", i)

@@ -43,7 +43,7 @@ def test_the_sound_of_the_given_clip_stays_where_it_was(client: Client, name: st
         inputs |= {"file": "sounding.mp4"} if "file" in inputs else {}
         inputs |= {"steps": 1} if isinstance(inputs.get("steps"), int) else {}
     (file,) = [file for file in client.submit(nodes).files() if file.filename.endswith(".mp4")]
-    with av.open(io.BytesIO(client.download(file)), "r") as saved:
+    with av.open(io.BytesIO(client.download(file)), mode="r") as saved:
         lengths = {stream.type: float(stream.duration * stream.time_base) for stream in saved.streams}  # type: ignore[operator]
         waves = np.concatenate([frame.to_ndarray()[0] for frame in saved.decode(audio=0)])
     assert lengths["video"] == pytest.approx(seconds)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import functools
 import importlib
+from types import SimpleNamespace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 LEVELS = {"SD15": (32, 64, 128, 128), "SD20": (32, 64, 128, 128), "SDXL": (32, 64, 128), "SDXLRefiner": (32, 64, 128, 128)}
 CONTEXT = 64  # width of the text
@@ -124,7 +126,17 @@ def streamed(model: Any, known: bool = True) -> Any:
         parameter.fill_(torch.nan)
     out = streamed_kind()(empty, load_device=model.load_device, offload_device=model.offload_device)
     out.model_options, out.whole = model.model_options, model.model if known else None
+    out.wrappers = {kind: {key: list(each) for key, each in keys.items()} for kind, keys in model.wrappers.items()}
     return out
+
+
+def vae() -> Any:
+    """What stands for SD1.5's VAE: means of 8x8 pixels, and their brightness."""
+    def encode(pixels: torch.Tensor) -> torch.Tensor:
+        colour = F.avg_pool2d(pixels.movedim(-1, 1), 8)
+        return torch.cat([colour, colour.mean(dim=1, keepdim=True)], dim=1)
+
+    return SimpleNamespace(latent_dim=2, latent_channels=4, spacial_compression_encode=lambda: 8, encode=encode)
 
 
 def prompt(seed: int) -> list:

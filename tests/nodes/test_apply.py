@@ -16,7 +16,8 @@ from stunet_core.mini.host import forward_clip
 from stunet_core.model.walk import Clip
 from tests import tiny
 
-CLIP = torch.zeros(6, 4, 8, 8)
+CLIP = torch.zeros(6, 8, 8, 8)
+SHAPES = (tiny.CONFIG.in_channels, 8, 8), (32, 32), (tiny.CONFIG.y_channels,)  # of x, context and y
 FRAMES = 6
 
 
@@ -28,7 +29,7 @@ def forward(model: Any, frames: int = FRAMES, conds: int = 2, control: dict | No
     """
     generator = torch.Generator().manual_seed(3)
     rows = frames * conds
-    x, context, y = (torch.randn(rows, *shape, generator=generator) for shape in ((9, 8, 8), (32, 32), (32,)))
+    x, context, y = (torch.randn(rows, *shape, generator=generator) for shape in SHAPES)
     x[-frames:] *= last
     x = x.unflatten(0, (conds, frames)).roll(-turned, 1).flatten(0, 1)
     text = torch.arange(conds).repeat_interleave(frames) * frames  # one text for all frames of a conditioning
@@ -42,9 +43,9 @@ def forward(model: Any, frames: int = FRAMES, conds: int = 2, control: dict | No
 def test_comfyui_gives_the_numbers_of_the_plain_torch_host(graph: Any) -> None:
     model = graph.apply(graph.mini()[0])
     generator = torch.Generator().manual_seed(3)
-    x, context, y = (torch.randn(12, *shape, generator=generator) for shape in ((9, 8, 8), (32, 32), (32,)))
-    expected = forward_clip(tiny.unet(), tiny.skeleton(), x, torch.full((2,), 500.0), context[[0, 6]], y[[0, 6]],
-                            Clip(2, FRAMES))
+    x, context, y = (torch.randn(12, *shape, generator=generator) for shape in SHAPES)
+    expected = forward_clip(tiny.unet(), tiny.skeleton(), x, torch.full((2,), 500.0), context[[0, 6]],
+                            y[[0, 6]].repeat_interleave(FRAMES, dim=0), Clip(2, FRAMES))
     assert torch.allclose(forward(model), expected, atol=1e-4)
     assert expected.std() > 0.05
 
@@ -122,7 +123,7 @@ def test_removing_the_node_leaves_no_trace(graph: Any) -> None:
     weights = {name: tensor.clone() for name, tensor in model.model.state_dict().items()}
     graph.sample(graph.apply(model), clip, CLIP)
     assert torch.equal(before, graph.sample(model, clip, CLIP))
-    assert not model.wrappers.get("diffusion_model")
+    assert set(model.wrappers) == {"outer_sample"}, "its own"
     assert not model.additional_models
     assert all(torch.equal(weights[name], tensor) for name, tensor in model.model.state_dict().items())
 
@@ -316,6 +317,24 @@ def test_a_controlnet_with_another_number_of_frames_is_refused(graph: Any) -> No
         forward(graph.apply(model), control=residuals(model, 5, torch.ones(5)))
 
 
+def test_a_strength_mask_is_of_the_whole_picture_where_a_conditioning_is_for_a_part_of_it(graph: Any) -> None:
+    """ConditioningSetArea runs the model on a crop, which the whole mask would be squeezed into."""
+    model, clip, _ = graph.mini()
+    left = torch.zeros(1, 64, 64)
+    left[:, :, :32] = 1  # the area below: nothing in it, or all of it
+    (area,) = graph.run("ConditioningSetArea", conditioning=graph.prompt(clip, "a rocket"), width=32, height=64, x=0, y=0, strength=1.0)
+    settings: list[dict[str, Any]] = [{"strength": 0.0}, {"strength_mask": 1 - left}, {}, {"strength_mask": left}]
+    none, masked, full, kept = (graph.sample(graph.apply(model, **more), clip, CLIP, positive=area, cfg=1.0)[..., :4] for more in settings)
+    assert torch.equal(none, masked) and torch.equal(full, kept)
+    assert not torch.allclose(none, full, atol=1e-3)
+
+
+def test_a_strength_mask_of_another_number_of_frames_is_refused_before_sampling(graph: Any) -> None:
+    model, clip, _ = graph.mini()
+    with pytest.raises(ValueError, match="strength_mask: it has 5 frames, the clip 6; give 1 for all frames, or one for each"):
+        graph.sample(graph.apply(model, strength_mask=torch.ones(5, 64, 64)), clip, CLIP)
+
+
 # --- what it refuses ---
 
 
@@ -335,7 +354,7 @@ def test_a_model_on_several_gpus_is_refused(graph: Any) -> None:
 
 
 def test_weights_of_another_model_are_refused_with_both_names(graph: Any) -> None:
-    other = tiny.skeleton(MiniConfig(model_channels=64, channel_mult=(1, 2, 2), head_channels=16))
+    other = tiny.skeleton(MiniConfig(model_channels=64, head_channels=16))
     save_skeleton(graph.weights / "other.safetensors", other, {})
     with pytest.raises(ValueError, match=r"other\.safetensors: .*trained for mini, the model is MiniModel"):
         graph.apply(graph.mini()[0], "other.safetensors")

@@ -9,7 +9,7 @@ import torch
 
 from tests.nodes import loras, nets
 
-CLIP = torch.zeros(2, 4, 4, 4)
+CLIP = torch.zeros(2, 8, 4, 4)
 
 
 def blend(graph: Any, model: Any, style: Any, strength: float, schedule: str = "", weights: str = "", **more: Any) -> Any:

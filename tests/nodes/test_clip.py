@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.nodes import nets
+
 GOOD = {"width": 128, "height": 64, "seconds": 5.0, "fps": 16.0}
 
 
@@ -37,6 +39,17 @@ def test_what_is_wrong_is_said_in_validation_and_when_it_comes_through_a_link(
     assert message in answer
     with pytest.raises(ValueError, match=message.replace("(", r"\(")):
         graph.run("STUNetEmptyClip", **GOOD | change)
+
+
+def test_a_clip_is_made_of_the_latents_that_its_model_takes(graph: Any) -> None:
+    (latent,) = graph.run("STUNetEmptyClip", **GOOD, model=graph.mini()[0])
+    assert latent["samples"].shape == (80, 8, 4, 8) and latent["downscale_ratio_spacial"] == 16
+    (latent,) = graph.run("STUNetEmptyClip", **GOOD, model=nets.model("SD15"))
+    assert latent["samples"].shape == (80, 4, 8, 16)
+    with pytest.raises(ValueError, match="width: 136 is no multiple of 16 pixels; use 128 or 144"):
+        graph.run("STUNetEmptyClip", **GOOD | {"width": 136}, model=graph.mini()[0])
+    with pytest.raises(ValueError, match="latents of 3 dimensions"):
+        graph.run("STUNetEmptyClip", **GOOD, model=nets.transformer("WAN21_T2V"))
 
 
 def test_values_that_links_bring_later_pass_validation(graph: Any) -> None:

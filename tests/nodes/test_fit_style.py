@@ -141,7 +141,7 @@ def test_the_prediction_to_aim_for_is_the_models_own(graph: Any) -> None:
     """v for the mini model: what its schedule says, from the affine map alone."""
     schedule = importlib.import_module("stunet_core.mini.schedule")
     sampling = graph.mini()[0].model.model_sampling
-    clean, noise = (torch.randn(2, 4, 4, 4, generator=torch.Generator().manual_seed(s)) for s in (0, 1))
+    clean, noise = (torch.randn(2, 8, 4, 4, generator=torch.Generator().manual_seed(s)) for s in (0, 1))
     times = torch.tensor([200, 800])
     sigma = sampling.sigmas[times]
     noisy = sampling.noise_scaling(sigma, noise, clean)

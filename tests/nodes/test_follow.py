@@ -10,8 +10,8 @@ import torch
 from stunet_core.guidance.layout_following import coarse
 from tests.nodes import nets
 
-EMPTY = torch.zeros(8, 4, 8, 8)
-SOURCE = torch.randn(8, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+EMPTY = torch.zeros(8, 8, 8, 8)
+SOURCE = torch.randn(8, 8, 8, 8, generator=torch.Generator().manual_seed(1))
 ALWAYS = {"cells": 2, "strength": 1.0, "start_percent": 0.0, "end_percent": 1.0, "motion_end_percent": 0.0, "recolour": False}
 
 
@@ -103,7 +103,7 @@ def test_a_clip_of_another_length_or_size_is_refused_before_sampling(graph: Any,
     ({"cells": 0}, "cells: 0; give at least 1"), ({"strength": 1.5}, "strength: 1.5; give 0"),
     ({"start_percent": 0.8, "end_percent": 0.2}, "start_percent, end_percent: 0.8 to 0.2 is no part"),
     ({"motion_end_percent": 1.5}, "motion_end_percent: 1.5; give 0"),
-    ({"source": torch.zeros(8, 16, 8, 8)}, r"latent: it is \(8, 16, 8, 8\); give frames x 4 x height"),
+    ({"source": torch.zeros(8, 16, 8, 8)}, r"latent: it is \(8, 16, 8, 8\); give frames x 8 x height"),
 ])
 def test_wrong_settings_are_refused(graph: Any, mini: tuple, settings: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):

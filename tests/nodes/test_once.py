@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tests.nodes.test_apply import FRAMES, forward
+from tests.nodes.test_apply import FRAMES, SHAPES, forward
 
 
 def look(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, options: dict) -> tuple:
@@ -35,7 +35,7 @@ def test_one_text_for_all_frames_is_read_once(graph: Any) -> None:
 def test_each_frame_hears_its_own_text(graph: Any) -> None:
     """A prompt schedule: the last frame's text is another, so all texts are read frame by frame."""
     model, generator = graph.apply(graph.mini()[0]), torch.Generator().manual_seed(3)
-    x, context, y = (torch.randn(FRAMES, *shape, generator=generator) for shape in ((9, 8, 8), (32, 32), (32,)))
+    x, context, y = (torch.randn(FRAMES, *shape, generator=generator) for shape in SHAPES)
     context, changed = context[:1].repeat(FRAMES, 1, 1), context[:1].repeat(FRAMES, 1, 1)
     changed[-1] *= 2
     merged = importlib.import_module("comfy.patcher_extension").merge_nested_dicts
@@ -69,7 +69,7 @@ def test_alike(pack: Any) -> None:
 def test_what_comes_before_the_text_is_worked_out_once_for_conditionings_that_begin_alike(graph: Any) -> None:
     """Two conditionings that differ in their text alone; a third clip is another in one value, and worked out by itself."""
     model, generator = graph.apply(graph.mini()[0]), torch.Generator().manual_seed(4)
-    x, context, y = (torch.randn(2 * FRAMES, *shape, generator=generator) for shape in ((9, 8, 8), (32, 32), (32,)))
+    x, context, y = (torch.randn(2 * FRAMES, *shape, generator=generator) for shape in SHAPES)
     context, y = context[:2].repeat_interleave(FRAMES, dim=0), y[:1].expand(2 * FRAMES, -1)
     x[FRAMES:] = x[:FRAMES]
     other = x.clone()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-CLIP = torch.zeros(6, 4, 8, 8)
+CLIP = torch.zeros(6, 8, 8, 8)
 
 
 def test_all_samplers_give_the_same_latents(graph: Any) -> None:
@@ -29,7 +29,7 @@ def test_all_samplers_give_the_same_latents(graph: Any) -> None:
 
 def test_frames_are_what_vae_decode_makes_of_the_latents(graph: Any) -> None:
     model, clip, vae = graph.mini()
-    samples = torch.zeros(20, 4, 4, 4)  # more than are decoded at once
+    samples = torch.zeros(20, 8, 4, 4)  # more than are decoded at once
     latent, frames = graph.run(
         "STUNetSampler", model=graph.apply(model), positive=graph.prompt(clip, "a rocket"),
         negative=graph.prompt(clip, ""), latent={"samples": samples}, seed=1, steps=1, cfg=2.0, sampler_name="euler",
@@ -47,7 +47,7 @@ def test_without_a_vae_what_needs_frames_does_not_run_and_says_why(graph: Any) -
 
 def test_one_frame_is_exactly_the_image_model(graph: Any) -> None:
     model, clip, _ = graph.mini()
-    one = torch.zeros(1, 4, 8, 8)
+    one = torch.zeros(1, 8, 8, 8)
     assert torch.equal(graph.sample(graph.apply(model), clip, one), graph.sample(model, clip, one))
 
 
@@ -91,7 +91,7 @@ def test_a_latent_that_is_no_clip_is_refused(graph: Any) -> None:
 
 def test_frames_outside_a_noise_mask_stay(graph: Any) -> None:
     model, clip, _ = graph.mini()
-    given = torch.randn(6, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    given = torch.randn(6, 8, 8, 8, generator=torch.Generator().manual_seed(0))
     mask = torch.ones(6, 1, 8, 8)
     mask[0] = 0
     text = graph.prompt(clip, "a rocket")

@@ -9,7 +9,7 @@ import torch
 
 from tests.nodes import nets
 
-CLIP = torch.zeros(8, 4, 8, 8)
+CLIP = torch.zeros(8, 8, 8, 8)
 ALWAYS = {"difference": 0.7, "start_percent": 0.0, "end_percent": 1.0}
 
 
@@ -69,7 +69,7 @@ def test_one_frame_is_the_image_model(graph: Any, mini: tuple) -> None:
 
 def test_what_is_given_stays(graph: Any, mini: tuple) -> None:
     model, clip, _ = mini
-    given, mask = torch.randn(8, 4, 8, 8, generator=torch.Generator().manual_seed(1)), torch.ones(8, 1, 8, 8)
+    given, mask = torch.randn(8, 8, 8, 8, generator=torch.Generator().manual_seed(1)), torch.ones(8, 1, 8, 8)
     mask[:2] = 0
     latent = {"samples": given, "noise_mask": mask}
     out = graph.sample(steadied(graph, graph.apply(model)), clip, given, latent_image=latent)
@@ -80,7 +80,7 @@ def test_what_stood_still_goes_on_standing_still(graph: Any, mini: tuple) -> Non
     """As Extend Clip gives it: five frames alike, then none; the rest is drawn to them, as far as it is asked for and no node is gone."""
     model, clip, _ = mini
     model = graph.apply(model)
-    given = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1)).repeat(8, 1, 1, 1)
+    given = torch.randn(1, 8, 8, 8, generator=torch.Generator().manual_seed(1)).repeat(8, 1, 1, 1)
     mask = torch.ones(8, 1, 8, 8)
     mask[:5] = 0
 

@@ -11,7 +11,7 @@ import torch
 
 from tests.nodes import nets
 
-CLIP = torch.zeros(6, 4, 8, 8)
+CLIP = torch.zeros(6, 8, 8, 8)
 SETTINGS = {"strength": 1.0, "start_percent": 0.0, "end_percent": 1.0, "levels": "all", "mode": "attention", "fit": "crop",
             "weights": ""}
 
@@ -147,11 +147,10 @@ def test_levels_are_told_apart(pack: Any) -> None:
 
 @pytest.mark.parametrize("family", ["SD15", "SDXL"])
 def test_it_works_on_core_models(graph: Any, family: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, clip, vae = graph.mini()
-    model = nets.model(family)
+    clip, vae, model = graph.mini()[1], nets.vae(), nets.model(family)
     rows = passes(monkeypatch, model)
     texts = {"positive": nets.prompt(1), "negative": nets.prompt(2)}
-    plain, styled = (sample(graph, m, clip, **texts) for m in (model, refer(graph, model, vae)))
+    plain, styled = (sample(graph, m, clip, torch.zeros(3, 4, 8, 8), **texts) for m in (model, refer(graph, model, vae)))
     assert not torch.allclose(plain, styled, atol=1e-3)
     assert rows == [6, 2, 6]
 
@@ -186,7 +185,7 @@ def test_a_clip_of_another_size_has_the_reference_encoded_anew(graph: Any) -> No
     model, clip, vae = graph.mini()
     styled = refer(graph, model, vae, pictures(1, 40, 200))
     first = sample(graph, styled, clip)
-    assert torch.isfinite(sample(graph, styled, clip, torch.zeros(2, 4, 5, 12))).all()
+    assert torch.isfinite(sample(graph, styled, clip, torch.zeros(2, 8, 5, 12))).all()
     assert torch.equal(sample(graph, styled, clip), first)
 
 
@@ -201,7 +200,7 @@ def test_references_of_any_kind(graph: Any, fit: str, shape: tuple[int, ...]) ->
 def test_statistics_say_so_and_bring_the_palette(graph: Any, caplog: pytest.LogCaptureFixture) -> None:
     model, clip, vae = graph.mini()
     style = importlib.import_module("stunet_core.guidance.style")
-    image = pictures(50)
+    image = pictures(50, 128, 128)  # the size of the clip
     with caplog.at_level(logging.INFO):
         out = sample(graph, refer(graph, model, vae, image, mode="statistics"), clip)
     assert "style by statistics" in caplog.text and "50 reference picture(s)" in caplog.text
@@ -218,8 +217,8 @@ def test_what_cannot_be_a_reference_is_refused(graph: Any) -> None:
     with pytest.raises(ValueError, match=r"image: has 5 channels"):
         refer(graph, model, vae, pictures(1, 8, 8, 5))
     flux = nets.transformer("Flux")
-    flux.model.latent_format.latent_channels = 4
+    flux.model.latent_format.latent_channels = 8
     with pytest.raises(ValueError, match=r"whose attention is not that of a U-Net"):
         refer(graph, flux, vae)
-    with pytest.raises(ValueError, match=r"vae: its latents have 4 channels, the model's 16"):
+    with pytest.raises(ValueError, match=r"vae: its latents have 8 channels, the model's 16"):
         refer(graph, nets.transformer("SD3"), vae)

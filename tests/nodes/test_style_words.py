@@ -67,7 +67,7 @@ def test_added_words_are_in_every_token_and_in_the_pooled_embedding(graph: Any) 
 
 
 def test_what_moves_hears_the_prompt_without_the_words(graph: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock and the temporal layers get the pooled text as it was; the image layers get it with the words."""
+    """Temporal layers get the pooled text as it was; the image layers get it with the words."""
     mini = graph.mini()
     words, said = fit(graph, mini), prompt(graph, mini)
     (worded,) = graph.run("STUNetAddWords", conditioning=said, words=words, strength=1.0)
@@ -77,7 +77,7 @@ def test_what_moves_hears_the_prompt_without_the_words(graph: Any, monkeypatch: 
     seen: list[torch.Tensor] = []
     monkeypatch.setattr(apply, "embed", lambda net, x, t, y, *rest: (seen.append(y), real_embed(net, x, t, y, *rest))[1])
     monkeypatch.setattr(apply, "walk", lambda net, x, emb, y, *rest: (heard.append((seen[-1], y)), real_walk(net, x, emb, y, *rest))[1])
-    graph.sample(graph.apply(mini[0]), mini[1], torch.zeros(4, 4, 8, 8), steps=1, positive=worded)
+    graph.sample(graph.apply(mini[0]), mini[1], torch.zeros(4, 8, 8, 8), steps=1, positive=worded)
     (told, moving) = heard[0]
     assert len(heard) == 1, "both conditionings in one call"
     shift = (told - moving).abs().amax(dim=1)

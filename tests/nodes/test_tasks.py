@@ -10,18 +10,20 @@ from typing import Any
 import pytest
 import torch
 
+from stunet_core.mini.inputs import beside
 from tests import tiny
+from tests.nodes import nets
 
 DURATION = {"seconds": 0.5, "fps": 16.0}  # 8 frames
 
 
 def clip(frames: int = 5, height: int = 20, width: int = 28, seed: int = 0) -> torch.Tensor:
-    """Of a size that is no multiple of 8."""
+    """Of a size that is no multiple of a cell."""
     return torch.rand(frames, height, width, 3, generator=torch.Generator().manual_seed(seed))
 
 
 def mask(frames: int = 1, height: int = 20, width: int = 28) -> torch.Tensor:
-    """White in the middle: the six cells around (1.5, 1.5) are touched, and none is filled."""
+    """White in the middle: the left two of the mini model's four cells are touched, and none is filled."""
     white = torch.zeros(frames, height, width)
     white[:, 7:17, 9:14] = 1
     return white
@@ -53,8 +55,8 @@ def test_conditioning_latent_and_masks_have_one_entry_per_frame(graph: Any, name
     _, clip_model, vae = graph.mini()
     frames, height, width = EVERY[name][2]
     positive, negative, latent, original, white, *_ = run(graph, name, vae, graph.prompt(clip_model, "a rocket"))
-    cells = (frames, -(-height // 8), -(-width // 8))
-    assert latent["samples"].shape == (frames, 4, *cells[1:])
+    cells = (frames, -(-height // 16), -(-width // 16))
+    assert latent["samples"].shape == (frames, 8, *cells[1:])
     assert latent["noise_mask"].shape == (frames, 1, *cells[1:])
     for (_, values), in (positive, negative):
         assert values["concat_latent_image"].shape == latent["samples"].shape
@@ -84,34 +86,34 @@ def test_what_is_given_survives_sampling_and_composite(graph: Any, name: str) ->
 def test_the_mini_model_sees_what_it_saw_in_training(graph: Any) -> None:
     """The mask in cells, and the whole clip's latents in the cells that are given: zero in all others."""
     model, clip_model, vae = graph.mini()
-    source = clip(5, 24, 32)
-    positive, _, latent, *_ = run(graph, "inpaint", vae, graph.prompt(clip_model, ""), clip=source, mask=mask(1, 24, 32))
-    noise = torch.zeros(5, 4, 3, 4)
+    source = clip(5, 32, 32)
+    positive, _, latent, *_ = run(graph, "inpaint", vae, graph.prompt(clip_model, ""), clip=source, mask=mask(1, 32, 32))
+    noise = torch.zeros(5, 8, 2, 2)
     seen = model.model.concat_cond(noise=noise, device=noise.device, **positive[0][1])
-    keep = torch.ones(5, 1, 3, 4)
-    keep[:, :, 0:3, 1] = 0
+    keep = torch.ones(5, 1, 2, 2)
+    keep[:, :, :, 0] = 0
     clean = vae.encode(source)
-    assert torch.equal(seen, torch.cat([1 - keep, clean * keep], dim=1))
+    assert torch.equal(seen, beside(1 - keep, clean * keep))
     assert torch.equal(latent["samples"], clean)
 
 
 def test_an_inpainting_checkpoint_sees_grey_where_something_is_to_be_made(graph: Any) -> None:
     _, clip_model, vae = graph.mini()
-    source, white = clip(1, 24, 32), mask(1, 24, 32)
+    source, white = clip(1, 32, 32), mask(1, 32, 32)
     positive, *_ = run(graph, "inpaint", vae, graph.prompt(clip_model, ""), clip=source, mask=white)
     grey = vae.encode(torch.where(white[..., None] > 0.5, 0.5, source))
-    assert torch.equal(positive[0][1]["concat_latent_image"][..., 1], grey[..., 1])
+    assert torch.equal(positive[0][1]["concat_latent_image"][..., 0], grey[..., 0])
 
 
 def test_a_mask_of_core_inpainting_counts_as_in_training(graph: Any) -> None:
     """One white pixel makes its cell one to be generated; core alone would look at the cell's middle only."""
     model, clip_model, vae = graph.mini()
     text = graph.prompt(clip_model, "")
-    white = torch.zeros(1, 16, 16)
-    white[0, 0, 15] = 1
-    positive, *_ = graph.run("InpaintModelConditioning", positive=text, negative=text, pixels=clip(1, 16, 16), vae=vae,
+    white = torch.zeros(1, 32, 32)
+    white[0, 0, 31] = 1
+    positive, *_ = graph.run("InpaintModelConditioning", positive=text, negative=text, pixels=clip(1, 32, 32), vae=vae,
                              mask=white, noise_mask=True)
-    noise = torch.zeros(1, 4, 2, 2)
+    noise = torch.zeros(1, 8, 2, 2)
     assert model.model.concat_cond(noise=noise, device=noise.device, **positive[0][1])[0, 0].tolist() == [[0, 1], [0, 0]]
 
 
@@ -142,7 +144,7 @@ def core_model(graph: Any, channels: int) -> Any:
                                 ("model_base", "model_patcher", "supported_models"))
     config = graph.pack.module("nodes.host.mini.model").unet_config(tiny.CONFIG)
     config = {name: value for name, value in config.items() if name not in ("num_classes", "adm_in_channels")}
-    sd15 = supported.SD15(config | {"in_channels": channels, "use_linear_in_transformer": False})
+    sd15 = supported.SD15(config | {"in_channels": channels, "out_channels": 4, "use_linear_in_transformer": False})
     sd15.set_inference_dtype(torch.float32, None)
     model = base.BaseModel(sd15)
     if channels == 9:
@@ -155,8 +157,7 @@ def core_model(graph: Any, channels: int) -> Any:
 
 @pytest.mark.parametrize("channels", [4, 9])
 def test_core_models_run_on_every_nodes_output(graph: Any, channels: int) -> None:
-    _, clip_model, vae = graph.mini()
-    model, text = core_model(graph, channels), graph.prompt(clip_model, "a rocket")
+    model, text, vae = core_model(graph, channels), graph.prompt(graph.mini()[1], "a rocket"), nets.vae()
     for name, (_, _, (frames, _, _)) in EVERY.items():
         positive, negative, latent, *_ = run(graph, name, vae, text)
         (out,) = graph.run("KSampler", model=model, seed=1, steps=1, cfg=2.0, sampler_name="euler", scheduler="simple",
@@ -171,7 +172,7 @@ def test_the_log_says_how_what_is_given_reaches_the_model(graph: Any, caplog: py
     text = graph.prompt(clip_model, "")
     clip_model_with_time = graph.apply(model)
     with caplog.at_level(logging.INFO):
-        graph.sample(clip_model_with_time, clip_model, torch.zeros(3, 4, 4, 4))
+        graph.sample(clip_model_with_time, clip_model, torch.zeros(3, 8, 4, 4))
         assert "mask input" not in caplog.text
         positive, negative, latent, *_ = run(graph, "inpaint", vae, text)
         graph.sample(clip_model_with_time, clip_model, latent["samples"], positive=positive, negative=negative)
@@ -228,7 +229,7 @@ def test_what_is_wrong_is_said_before_anything_is_encoded(graph: Any, name: str,
 
 @pytest.mark.parametrize(("vae", "message"), [
     (SimpleNamespace(latent_dim=3), "vae: it encodes clips, not single images"),
-    (SimpleNamespace(latent_dim=2, spacial_compression_encode=lambda: 16), "vae: its cells are 16 pixels wide"),
+    (SimpleNamespace(latent_dim=2, spacial_compression_encode=lambda: 32), "vae: its cells are 32 pixels wide"),
 ])
 def test_vaes_of_other_kinds_are_refused(graph: Any, vae: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -14,7 +14,8 @@ from torch import Tensor
 VIDEO_TASKS = {"none": 0.38, "first": 0.20, "first_last": 0.04, "keys": 0.04, "hole": 0.04, "thing": 0.06, "region": 0.08,
                "outpaint": 0.06, "prefix": 0.10}
 TELLING = ("first", "first_last", "keys", "region", "outpaint", "prefix")  # what is given says what the rest of the clip shows
-IMAGE_TASKS = {"none": 0.64, "all": 0.04, "hole": 0.10, "thing": 0.16, "outpaint": 0.06}
+MEMORY = "memory"  # nothing is given, but the input shows another time of the scene, as clips do (`mini.nearest_given`)
+IMAGE_TASKS = {"none": 0.60, "all": 0.03, "hole": 0.08, "thing": 0.11, "outpaint": 0.05, MEMORY: 0.13}
 
 
 def _box(rng: np.random.Generator, h: int, w: int, low: float, high: float) -> np.ndarray:
@@ -85,7 +86,7 @@ def keep_mask(rng: np.random.Generator, task: str, frames: int, h: int, w: int, 
         keep[:, top:h - rng.integers(0, h // 3 + 1), left:w - rng.integers(0, w // 3 + 1)] = True
     elif task == "prefix":
         keep[: int(rng.integers(1, max(2, frames // 2)))] = True
-    elif task != "none":
+    elif task not in ("none", MEMORY):
         raise ValueError(f"task: {task!r} is unknown; it is one of {', '.join({**VIDEO_TASKS, **IMAGE_TASKS})}")
     return keep
 

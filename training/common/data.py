@@ -1,47 +1,83 @@
 """Batches of the world for the trainers. Everything follows from the generator that is passed in."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from stunet_core.mini.autoencoder import SCALE
 from stunet_core.mini.config import MiniConfig
+from stunet_core.mini.draft import DRAWN, FILLED, INSTANCES
+from stunet_core.mini.recolour import GROUND
 from stunet_core.mini.tokenizer import Tokenizer
 
-from ..world import BACKGROUNDS, MOTIONS, OBJECT_NAMES, PACES, STYLES, Scene, caption, labels, render, sample_scene
+from ..world import OBJECT_NAMES, Clip, Scene, caption, labels, library, render, sample_scene
 from ..world.motion import ahead
 from ..world.scene import SPEEDS
 
-ATTRIBUTES = ("object", "style", "background", "motion", "pace", "second", "second_motion")
-NAMED_AS = {"pace": "speed", "second": "object", "second_motion": "motion"}  # what `scene.named` calls them
-FRAMES, SIZE, FPS = 80, 128, 16
-MODEL = MiniConfig(scale_shift=True)  # what the trainers train
+FRAMES, SIZE, FPS = 80, 256, 16
+CELLS = MiniConfig.picture_cells  # along each side of the picture of a thing
+PICTURE = CELLS * SCALE  # the side in pixels
+SMALLEST = 158      # of a drawing in it, in pixels
+NAMED = 0.45        # share of scenes with things that captions have a word for, where there are others
+TWO, VARIANT, COLOUR = 0.17, 0.22, 0.13  # shares of the scenes that models train on (`sample_scene`)
 
 
-def first_objects(count: int) -> tuple[str, ...]:
-    """The objects a model of this size learns: the first `count` of the world's."""
-    if not 2 <= count <= len(OBJECT_NAMES):
-        raise ValueError(f"objects={count}: give 2 to {len(OBJECT_NAMES)}")
-    return OBJECT_NAMES[:count]
-
-
-def attribute_sizes() -> tuple[int, ...]:
-    n, m = len(OBJECT_NAMES), len(MOTIONS)
-    return n, len(STYLES), len(BACKGROUNDS), m, len(PACES), n, m
-
-
-def named_labels(scene: Scene) -> list[int]:
-    """Class indices in the order of ATTRIBUTES, -1 for what the caption does not name."""
-    values = labels(scene)
-    return [values[a] if NAMED_AS.get(a, a) in scene.named else -1 for a in ATTRIBUTES]
+def training_scene(rng: np.random.Generator) -> Scene:
+    """A scene as models train on it: one thing in eight, and a tenth of the combinations, never come."""
+    drawn = library.trained()
+    named = [name for name in drawn if name in OBJECT_NAMES]
+    others = [name for name in drawn if name not in OBJECT_NAMES]
+    things = named if not others or rng.random() < NAMED else others
+    return sample_scene(rng, things, two=TWO, variant=VARIANT, colour=COLOUR)
 
 
 def told_times(scene: Scene, frames: np.ndarray) -> np.ndarray:
-    """When `frames` (n, from 0) of a clip are by its clock, in frames from its middle: of what captions do not say, the phase is told
-    as a time, and how fast it is beside what its word says (slow, normal, fast) as a clock that goes faster."""
+    """When `frames` (n, from 0) of a clip are, in frames from its middle, as the model is told it: of what captions do not say, the
+    phase is told as a time, and how fast it is beside what its word says (slow, normal, fast) as a time that passes faster."""
     thing = scene.things[0]
     return (frames - (FRAMES - 1) / 2 + FPS * ahead(thing)) * (thing.speed / SPEEDS[thing.pace])
+
+
+def poses_of(clip: Clip) -> np.ndarray:
+    """Where each thing is, as the pose head guesses it: float32 f INSTANCES 5: x, y (shares of the frame, of its centre), log2 of its
+    longer side, angle (radians, clockwise), 1 where there is such a thing."""
+    count, frames, size = clip.masks.shape[:3]
+    out = np.zeros((frames, INSTANCES, 5), np.float32)
+    out[:, :count, :2] = clip.centres.swapaxes(0, 1) / size
+    out[:, :count, 2] = np.log2(clip.scales).T
+    out[:, :count, 3] = clip.angles.T
+    out[:, :count, 4] = 1
+    return out
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The picture of a thing: `pixels` uint8 [192, 192, 3]; `coverage` float [12, 12], 0 to 1; `length`: the longer side of the thing, of
+    the picture's side.
+    """
+
+    pixels: np.ndarray
+    coverage: np.ndarray
+    length: float
+
+
+def picture(cell: np.ndarray, rng: np.random.Generator | None = None) -> Picture:
+    """A drawing (premultiplied RGBA) somewhere on a plain colour, of any size.
+
+    Without `rng` in the middle of the book's grey, as the book has it.
+    """
+    side = round(DRAWN * PICTURE) if rng is None else int(rng.integers(SMALLEST, PICTURE + 1))
+    y, x = ((PICTURE - side) // 2,) * 2 if rng is None else rng.integers(0, PICTURE - side + 1, 2)
+    ground = np.full(3, GROUND) if rng is None else rng.integers(40, 256, 3)
+    full = np.zeros((PICTURE, PICTURE, 4), np.uint8)
+    full[y:y + side, x:x + side] = cv2.resize(cell, (side, side), interpolation=cv2.INTER_AREA)
+    alpha = full[..., 3:].astype(np.float32) / 255
+    pixels = (full[..., :3] + (1 - alpha) * ground).clip(0, 255).astype(np.uint8)
+    return Picture(pixels, alpha.reshape(CELLS, SCALE, CELLS, SCALE).mean((1, 3)), FILLED * side / PICTURE)
 
 
 def to_tensor(frames: np.ndarray) -> Tensor:
@@ -49,20 +85,24 @@ def to_tensor(frames: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def caption_batch(rng: np.random.Generator, count: int, tokenizer: Tokenizer, length: int,
-                  objects: Sequence[str] = OBJECT_NAMES) -> tuple[Tensor, Tensor]:
-    """-> ids (count length), labels (count attributes), -1 where the caption does not say"""
-    scenes = [sample_scene(rng, objects) for _ in range(count)]
+def caption_batch(rng: np.random.Generator, count: int, tokenizer: Tokenizer, length: int) -> tuple[Tensor, Tensor]:
+    """Captions of named things -> ids (count length), labels (count kinds), -1 where a caption does not say"""
+    scenes = [sample_scene(rng, OBJECT_NAMES) for _ in range(count)]
     ids = [tokenizer.pad(tokenizer.encode(caption(scene, rng)), length) for scene in scenes]
-    return torch.tensor(ids), torch.tensor([named_labels(scene) for scene in scenes])
+    return torch.tensor(ids), torch.tensor([list(labels(scene).values()) for scene in scenes])
 
 
 def frame_batch(rng: np.random.Generator, count: int, *, held_out: bool = False,
-                objects: Sequence[str] = OBJECT_NAMES) -> tuple[Tensor, Tensor]:
-    """-> single frames of clips (count 3 128 128) in [-1, 1], and where things are (count 1 128 128), 0 or 1"""
+                objects: Sequence[str] | None = None) -> tuple[Tensor, Tensor]:
+    """-> single frames of clips (count 3 256 256) in [-1, 1], and where things are (count 1 256 256), 0 or 1
+
+    Held-out frames show named things in combinations that are never trained on, others what models train on.
+    """
     frames, things = [], []
     for _ in range(count):
-        clip = render(sample_scene(rng, objects, held_out=held_out), only=[int(rng.integers(FRAMES))], size=SIZE)
+        fixed = held_out or objects is not None
+        scene = sample_scene(rng, objects or OBJECT_NAMES, held_out=held_out) if fixed else training_scene(rng)
+        clip = render(scene, only=[int(rng.integers(FRAMES))], size=SIZE)
         frames.append(clip.frames[0])
         things.append(clip.masks[:, 0].any(axis=0) | clip.local_mask[0])
     return to_tensor(np.stack(frames)), torch.from_numpy(np.stack(things))[:, None].float()

@@ -1,12 +1,22 @@
 """Sampling in plain torch, for contact sheets and figures: Euler steps (= DDIM) with classifier-free guidance."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from stunet_core.guidance.deflicker import steady
-from stunet_core.mini.schedule import TIMESTEPS, alphas_bar
+from stunet_core.mini.draft import drafts
+from stunet_core.mini.frame_time import drawn, evenly, with_time
+from stunet_core.mini.host import forward_clip
+from stunet_core.mini.inputs import beside, beside_clip
+from stunet_core.mini.noise import clip_noise
+from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
+from stunet_core.model.skeleton import Skeleton
+from stunet_core.model.walk import Clip
+
+from .mini import Mini
 
 Predict = Callable[[Tensor, Tensor], Tensor]  # (latent rows, timesteps per row) -> v
 STEADY = 4.0  # frames over which clips are averaged while they are made, and how much these may differ, as in the templates
@@ -29,8 +39,8 @@ def sample(predict: Predict, noise: Tensor, steps: int = 24, *, clips: int = 0, 
 
     Rows that are the frames of `clips` clips are averaged over `averaged` frames (`stunet_core.guidance.deflicker`) at each step.
     """
-    bars = alphas_bar()
-    times = torch.linspace(TIMESTEPS - 1, 0, steps).round().long()
+    bars = alphas_bar().to(noise.device)
+    times = torch.linspace(TIMESTEPS - 1, 0, steps).round().long().to(noise.device)
     x = noise
     for i, t in enumerate(times):
         bar = bars[t]
@@ -43,3 +53,92 @@ def sample(predict: Predict, noise: Tensor, steps: int = 24, *, clips: int = 0, 
             return clean
         x = bars[times[i + 1]].sqrt() * clean + (1 - bars[times[i + 1]]).sqrt() * eps
     return x
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the model is told of n prompts: ids n t; pictures n 2 9 12 12; shown: bool n 2."""
+
+    ids: Tensor
+    pictures: Tensor
+    shown: Tensor
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def part(self, start: int, count: int) -> "Told":
+        return Told(*(x[start:start + count] for x in (self.ids, self.pictures, self.shown)))
+
+    def to(self, device: torch.device) -> "Told":
+        return Told(self.ids.to(device), self.pictures.to(device), self.shown.to(device))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How to sample: guidance, steps, the seed, and for clips over how many frames they are averaged."""
+
+    cfg: float = 2.5
+    steps: int = 24
+    seed: int = 0
+    averaged: float = 0.0
+    size: tuple[int, int] = (16, 16)  # cells: height, width
+
+
+@torch.no_grad()
+def sample_images(mini: Mini, told: Told, asked: Asked = Asked(), against: Told | None = None) -> Tensor:
+    """Latents n 8 h w of single images. `against`: a negative prompt (one row) instead of the empty one."""
+    n, device = len(told), told.ids.device
+    shape = (n, mini.config.latent_channels, *asked.size)
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(asked.seed)).to(device)
+    context, pooled, words = heard(mini, told)
+    context0, pooled0 = (t.expand(n, *t.shape[1:]) for t in (heard(mini, against)[:2] if against else mini.nothing()))
+    times = torch.zeros(n, device=device)  # an image is the middle of its clip
+    draft = drafts(mini.pose_head.poses(words, times), told.pictures, told.shown, *asked.size)
+    nothing, mask = torch.zeros(shape, device=device), torch.ones(n, 1, *asked.size, device=device)
+
+    def predict(context: Tensor, pooled: Tensor, draft: Tensor | None) -> Predict:
+        rest, y = beside(mask, nothing, draft), with_time(pooled, times)
+        return lambda x, t: mini.unet(torch.cat([x, rest], dim=1), t, context, y).float()
+
+    return sample(guided(predict(context, pooled, draft), predict(context0, pooled0, None), asked.cfg), noise, asked.steps)
+
+
+@torch.no_grad()
+def sample_clips(mini: Mini, skeleton: Skeleton, told: Told, frames: int, asked: Asked = Asked(), *,
+                 given: Tensor | None = None, keep: Tensor | None = None, ratios: tuple[int, ...] | None = None) -> Tensor:
+    """Latents (n frames) 8 h w of clips. `given`: (n frames) 8 h w, where `keep` (n frames) 1 h w is 1; `ratios`: other time strides."""
+    n, device = len(told), told.ids.device
+    shape = (mini.config.latent_channels, *asked.size)
+    noise = clip_noise(n, frames, shape, torch.Generator().manual_seed(asked.seed)).to(device)
+    alone = keep is None or not bool(keep.any())
+    times = (evenly(n, frames, device=device) + drawn(noise)[:, None]).flatten()
+    times = times if alone else torch.full_like(times, torch.nan)
+    noise = noise.flatten(0, 1)
+    keep = torch.zeros(n * frames, 1, *asked.size, device=device) if keep is None else keep
+    given = torch.zeros_like(noise) if given is None else given
+    context, pooled, words = heard(mini, told)
+    context0, pooled0 = (t.expand(n, *t.shape[1:]) for t in mini.nothing())
+    draft = None
+    if alone:
+        pictures, shown = (x.repeat_interleave(frames, dim=0) for x in (told.pictures, told.shown))
+        draft = drafts(mini.pose_head.poses(words.repeat_interleave(frames, dim=0), times), pictures, shown, *asked.size)
+    clip, bars = Clip(n, frames, ratios=ratios), alphas_bar().to(device)
+
+    def predict(context: Tensor, pooled: Tensor, draft: Tensor | None) -> Predict:
+        rest, y = beside_clip(1 - keep, given, frames, draft), with_time(pooled.repeat_interleave(frames, dim=0), times)
+
+        def v(x: Tensor, t: Tensor) -> Tensor:
+            x = torch.where(keep > 0.5, add_noise(given, noise, bars[t[0]]), x)  # as a sampler's noise mask does
+            return forward_clip(mini.unet, skeleton, torch.cat([x, rest], dim=1), t[::frames], context, y, clip).float()
+
+        return v
+
+    clean = sample(guided(predict(context, pooled, draft), predict(context0, pooled0, None), asked.cfg), noise, asked.steps, clips=n,
+                   averaged=asked.averaged if alone else 0.0)
+    return torch.where(keep > 0.5, given, clean)
+
+
+def heard(mini: Mini, told: Told) -> tuple[Tensor, Tensor, Tensor]:
+    """Context, pooled text with the pictures' share, pooled words alone."""
+    context, words = mini.text(told.ids)
+    return *mini.pictures.beside(context, words, told.pictures, told.shown), words

@@ -20,7 +20,7 @@ ALIKE = 2**32 - 1  # in the place of a clip's: what is drawn for the whole step
 
 @dataclass(frozen=True)
 class Batch:
-    """z, noise: (b f) 4 h w; context: b n c; y: b p or None; t: b, in 0 to 1; keep: (b f) 1 h w, 1 = given"""
+    """z, noise: (b f) c h w; context: b n c; y: b p or None; t: b, in 0 to 1; keep: (b f) 1 h w, 1 = given"""
 
     z: Tensor
     noise: Tensor

@@ -24,7 +24,7 @@ from .videos import Video
 
 log = logging.getLogger(__name__)
 ENCODED = 16  # frames at once
-VERSION = "1"  # of what this file does with a video
+VERSION = "2"  # of what this file does with a video
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class CachedClip:
             return cls(file, frames, (height, width), sum(name.startswith("context.") for name in tensors.keys()))  # noqa: SIM118
 
     def latents(self, start: int, frames: int) -> Tensor:
-        """f 4 h w"""
+        """f c h w"""
         with safe_open(str(self.file), framework="pt") as tensors:
             return tensors.get_slice("z")[start:start + frames].float()
 
@@ -87,11 +87,11 @@ def fill(folder: Path, videos: Iterable[Video], recipe: Recipe, sizes: list[tupl
         part = file.with_suffix(".part")
         save_file(tensors, str(part))
         part.replace(file)
-        print(f"cached {video.name}: {len(tensors['z'])} frames of {8 * tensors['z'].shape[3]}x{8 * tensors['z'].shape[2]}", flush=True)
+        print(f"cached {video.name}: {len(tensors['z'])} frames of {tensors['z'].shape[3]}x{tensors['z'].shape[2]} cells", flush=True)
 
 
 def encode(video: Video, fps: float, sizes: list[tuple[int, int]], encoders: Encoders) -> dict[str, Tensor]:
-    """z: f 4 h w, half; for each caption and last for the empty one context.i: n c, and y.i: p where the U-Net takes it."""
+    """z: f c h w, half; for each caption and last for the empty one context.i: n c, and y.i: p where the U-Net takes it."""
     frames = read_frames(video, fps)
     first = next(frames, None)
     if first is None:

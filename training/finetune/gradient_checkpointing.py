@@ -44,6 +44,6 @@ class LeanSkeleton:
     """What the walk asks of a Skeleton, with lean blocks."""
 
     def __init__(self, skeleton: Skeleton):
-        self.config, self.condition, self.clock = skeleton.config, skeleton.condition, skeleton.clock
+        self.config, self.condition = skeleton.config, skeleton.condition
         self.down, self.up = skeleton.down, skeleton.up
         self.blocks: Mapping[str, LeanBlock] = {name: LeanBlock(block) for name, block in skeleton.blocks.items()}  # type: ignore[arg-type]

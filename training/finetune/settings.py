@@ -36,7 +36,6 @@ class Settings:
     size: int
     fps: float
     frames: int
-    hold: bool | None
     steps: int
     warmup: int
     decay: int
@@ -88,8 +87,6 @@ def parser() -> argparse.ArgumentParser:
     kind = top.add_argument_group("what to train")
     kind.add_argument("--init", type=Path, help="begin with these: STUNet weights, or a motion module (AnimateDiff, HotshotXL, ...)")
     kind.add_argument("--strides", choices=PRESETS, help="how time is strided per level (default: lumiere; with --init: as it was)")
-    kind.add_argument("--hold", action=argparse.BooleanOptionalAction, default=None,
-                      help="of a model with a mask: show what is given at all times (default: no; with --init: as it was)")
 
     how = top.add_argument_group("how")
     how.add_argument("--steps", type=int, default=20000)

@@ -17,21 +17,20 @@ from .image_model import ImageModel
 JOINT = 4096  # frames x cells at the coarsest level up to which attention runs over space and time together
 
 
-def new_skeleton(image: ImageModel, preset: str, frames: int, size: int, hold: bool) -> Skeleton:
+def new_skeleton(image: ImageModel, preset: str, frames: int, size: int) -> Skeleton:
     """Lumiere's arrangement for `image`; it makes of a clip of one repeated frame what the image model makes of the frame."""
     ratios = strides.ratios(preset, image.layout.levels - 1)
     coarsest = (frames // prod(ratios)) * (size // image.multiple) ** 2
-    return Skeleton(lumiere(image.layout, ratios, pooled_channels=image.pooled_channels, joint=coarsest <= JOINT, hold=hold,
+    return Skeleton(lumiere(image.layout, ratios, pooled_channels=image.pooled_channels, joint=coarsest <= JOINT,
                             model=image.name))
 
 
-def skeleton_from(path: Path, image: ImageModel, preset: str | None, hold: bool | None) -> Skeleton:
+def skeleton_from(path: Path, image: ImageModel, preset: str | None) -> Skeleton:
     """The skeleton in `path`, in float32, with other time strides if `preset` names some: what resamples time is then new."""
     found = load_skeleton(path)
     check(path, found, image.layout, image.name)
     ratios = found.config.ratios if preset is None else strides.ratios(preset, image.layout.levels - 1)
-    config = replace(found.config, ratios=ratios, hold=found.config.hold if hold is None else hold)
-    skeleton = Skeleton(config)
+    skeleton = Skeleton(replace(found.config, ratios=ratios))
     own = skeleton.state_dict()
     skeleton.load_state_dict(own | {name: tensor.float() for name, tensor in found.state_dict().items() if name in own})
     return skeleton

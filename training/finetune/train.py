@@ -17,7 +17,6 @@ from stunet_core.checkpoints.weights import save_skeleton
 from stunet_core.model.skeleton import Skeleton, SkeletonConfig
 from stunet_core.model.walk import Clip
 
-from ..common.conditions import model_input
 from ..common.run_state import Run, Schedule
 from . import cache, start
 from .batches import Batch, Batches
@@ -46,7 +45,7 @@ class Loss(nn.Module):
         bar = self.bars[t].repeat_interleave(frames)[:, None, None, None]
         noisy, target = image.noised(batch.z, batch.noise, bar)
         if image.inpaints:
-            noisy = model_input(noisy, batch.z, batch.keep, image.blank[:, None, None].expand_as(batch.z))
+            noisy = image.conditioned(noisy, batch.z, batch.keep, frames)
         out = image.forward(self.skeleton, noisy, t, batch.context, batch.y, Clip(clips, frames), self.lean)
         return (out.float() - target).square().mean()
 
@@ -116,11 +115,10 @@ def first_skeleton(settings: Settings, image: ImageModel) -> Skeleton:
     """As the run began when it goes on; else from --init, or new."""
     begun = settings.out / "skeleton.json"
     if settings.resume and begun.is_file():
-        return Skeleton(SkeletonConfig(**json.loads(begun.read_text(encoding="utf-8"))))
+        return Skeleton(SkeletonConfig.from_dict(json.loads(begun.read_text(encoding="utf-8"))))
     if settings.init is not None:
-        return start.skeleton_from(settings.init, image, settings.strides, settings.hold)
-    hold = image.inpaints and bool(settings.hold)
-    return start.new_skeleton(image, settings.strides or "lumiere", settings.frames, settings.size, hold)
+        return start.skeleton_from(settings.init, image, settings.strides)
+    return start.new_skeleton(image, settings.strides or "lumiere", settings.frames, settings.size)
 
 
 def export(settings: Settings, run: Run, skeleton: Skeleton, clips: int) -> None:

@@ -65,9 +65,10 @@ def speed(motion: str, path: Track) -> float | None:
 
 
 def says_speed(scene: Scene) -> bool:
-    """Whether the caption of a scene with one thing tells how fast it moves: by a word, or by a motion without one."""
+    """Whether the caption of a scene with one thing, seen by a camera that stands still, tells how fast it moves: by a word, or by a
+    motion without one."""
     named = scene.named
-    return len(scene.things) == 1 and "motion" in named and ("speed" in named or scene.things[0].pace == "normal")
+    return len(scene.things) == 1 and scene.camera is None and "motion" in named and ("speed" in named or scene.things[0].pace == "normal")
 
 
 def speed_error(scene: Scene, path: Track) -> float | None:

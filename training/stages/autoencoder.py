@@ -1,122 +1,150 @@
-"""Stage 2: the autoencoder, on single frames of rendered clips.
+"""Stage 1: the autoencoder, on crops of single frames of rendered clips.
 
-L1 + MSE + L1 of image gradients, counted more on the things than on the background: a background is easy and large. Most
-steps see crops of a quarter frame on a thing, the last ones whole frames: the model is convolutional, and a crop costs a
-quarter. A little noise on the latents keeps their space smooth. In some steps the latents are turned and shrunk before they
-are decoded, and the picture is asked to have turned and shrunk with them (EQ-VAE, 2502.09509): such a space is easier to
-learn to draw in. When done, the latents' mean and deviation become part of the model.
+L1 + L1 of image gradients + MSE. Crops of 128 px cost a quarter of a frame, and the model is convolutional. Noise on the latents keeps
+their space smooth; in some steps the latents are turned before they are decoded and the picture is asked to have turned with them (EQ-VAE,
+2502.09509), which also helps pictures to be drawn anywhere; other colours and negatives let pictures pass that are not of the world. A
+step whose loss leaps is skipped: at twice the learning rate the loss once ran away. When done, the latents' mean and deviation become
+part of the model.
 """
 
 import argparse
+from collections import deque
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
 
-from stunet_core.mini.autoencoder import SCALE, Autoencoder
+from stunet_core.mini.autoencoder import Autoencoder
 
-from ..common.data import frame_batch
-from ..common.run_state import Run, Schedule
-from ..common.sheets import save_sheet
+from ..common.data import frame_batch, to_tensor
+from ..common.load import load_autoencoder
+from ..common.run_state import add_arguments, start
+from ..common.sheets import save_sheet, to_uint8
 
-LATENT_NOISE = 0.03
-ON_THINGS = 4.0  # weight of a pixel on a thing against one of background
-CROP = 64        # pixels
-EQUIVARIANT = 0.35  # share of the steps with turned and shrunk latents
-WHOLE = 0.12     # share of the steps, at the end, that see whole frames
+CROP = 128
+LATENT_NOISE = 0.25  # at most
+TURNED = 0.3         # share of steps with turned latents
+OTHER_COLOURS = 0.12
+LEAP = 4.0           # times the recent loss
+SIGMA = 0.02         # how strongly the latents' deviation is drawn to 1
 
 
-def reconstruction_loss(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """output, target: b 3 h w in [-1, 1]; weight: b 1 h w, mean about 1"""
+def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
+    """b 3 h w each, in [-1, 1]"""
     error = output - target
-    dx = error[..., :, 1:] - error[..., :, :-1]
-    dy = error[..., 1:, :] - error[..., :-1, :]
-    return ((error.abs() + 2 * error.square()) * weight).mean() + \
-        (dx.abs() * weight[..., 1:]).mean() + (dy.abs() * weight[..., 1:, :]).mean()
+    edges = (error[..., 1:, :] - error[..., :-1, :]).abs().mean() + (error[..., :, 1:] - error[..., :, :-1]).abs().mean()
+    return error.abs().mean() + 0.7 * edges + 0.5 * error.square().mean()
 
 
-def crop(frames: Tensor, things: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """A CROP x CROP window of each frame, around a random pixel of a thing if there is one."""
-    out = []
-    for frame, thing in zip(frames, things, strict=True):
-        size = frame.shape[-1]
-        on = thing[0].nonzero()
-        at = on[int(rng.integers(len(on)))].numpy() if len(on) else rng.integers(0, size, 2)
-        y, x = np.clip(at - CROP // 2 + rng.integers(-CROP // 3, CROP // 3 + 1, 2), 0, size - CROP)
-        out.append((frame[:, y:y + CROP, x:x + CROP], thing[:, y:y + CROP, x:x + CROP]))
-    return torch.stack([f for f, _ in out]), torch.stack([t for _, t in out])
+class Reconstruction(nn.Module):
+    """The autoencoder's loss; a module, so that several processes share its gradients."""
+
+    def __init__(self, model: Autoencoder):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, quarters: int) -> tuple[Tensor, Tensor, Tensor]:
+        """x: b 3 h w -> loss, what is decoded, and what should be: turned by so many quarters of a circle."""
+        z = self.model.encoder(x).float()
+        shown = torch.rot90(z, quarters, (2, 3))
+        level = torch.rand(len(z), 1, 1, 1, device=z.device) * LATENT_NOISE
+        y, wanted = self.model.decoder(shown + torch.randn_like(shown) * level).float(), torch.rot90(x, quarters, (2, 3))
+        size = 1e-3 * (z.square().mean() - 1).abs() + 5e-4 * z.mean((0, 2, 3)).square().mean()
+        spread = SIGMA * (z.var((0, 2, 3)) - 1).square().mean()
+        return reconstruction_loss(y, wanted) + size + spread, y, wanted
 
 
-def turn_and_shrink(x: Tensor, quarters: int, side: int) -> Tensor:
-    """Turned by `quarters` of a circle and resampled to `side` x `side`."""
-    return F.interpolate(torch.rot90(x, quarters, (-2, -1)), size=(side, side), mode="bilinear", antialias=True)
+def crops(rng: np.random.Generator, frames: np.ndarray, count: int) -> Tensor:
+    """Random crops of uint8 n H W 3, some mirrored, some in other colours: count 3 CROP CROP in [-1, 1]"""
+    some = []
+    for index in rng.integers(0, len(frames), count):
+        y, x = (int(rng.integers(0, side - CROP + 1)) for side in frames.shape[1:3])
+        crop = frames[index, y:y + CROP, x:x + CROP]
+        some.append(crop[:, ::-1] if rng.random() < 0.5 else crop)
+    return other_colours(rng, to_tensor(np.stack(some)))
+
+
+def other_colours(rng: np.random.Generator, x: Tensor) -> Tensor:
+    """Some of the pictures with their colours exchanged, turned into negatives, paler and tinted."""
+    x = x.clone()
+    for index in np.flatnonzero(rng.random(len(x)) < OTHER_COLOURS):
+        channels = x[int(index)][torch.from_numpy(rng.permutation(3))]
+        sign = torch.from_numpy(np.where(rng.random((3, 1, 1)) < 0.3, -1.0, 1.0).astype(np.float32))
+        tint = torch.from_numpy(rng.standard_normal((3, 1, 1), dtype=np.float32)) * 0.3
+        x[int(index)] = (channels * sign * float(rng.uniform(0.5, 1.1)) + tint).clamp(-1, 1)
+    return x
+
+
+def rendered(path: Path, count: int, seed: int) -> np.ndarray:
+    """uint8 count 256 256 3, drawn once and kept in a file."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frames = []
+        for start_at in range(0, count, 100):
+            frames.append(to_uint8(frame_batch(np.random.default_rng([seed, start_at]), min(100, count - start_at))[0]))
+            print(f"rendered {start_at + len(frames[-1])} of {count}", flush=True)
+        np.save(path, np.concatenate(frames))
+    return np.load(path, mmap_mode="r")
 
 
 @torch.no_grad()
-def finish(model: Autoencoder, seed: int) -> None:
-    """Measure the latents' mean and deviation over the world and store them in the model."""
-    frames, _ = frame_batch(np.random.default_rng([seed, 1 << 29]), 256)
+def measure_latents(model: Autoencoder, frames: np.ndarray) -> None:
+    """Store the latents' mean and deviation over some frames in the model."""
     model.mean.zero_()
     model.std.fill_(1.0)
-    z = torch.cat([model.encode(part) for part in frames.split(32)])
+    device = model.mean.device
+    z = torch.cat([model.encode(to_tensor(part).to(device)) for part in np.array_split(frames[:512], 32)])  # type: ignore[arg-type]
     model.mean.copy_(z.mean((0, 2, 3)))
     model.std.copy_(z.std((0, 2, 3)))
 
 
 @torch.no_grad()
-def psnr(model: Autoencoder, seed: int, count: int = 128) -> float:
-    frames, _ = frame_batch(np.random.default_rng([seed, 1 << 30]), count, held_out=True)
-    out = torch.cat([model.decode(model.encode(part)).clamp(-1, 1) for part in frames.split(32)])
-    mse = ((out - frames) / 2).square().mean((1, 2, 3))
-    return float((-10 * mse.log10()).mean())
+def psnr(model: Autoencoder, frames: Tensor) -> float:
+    """The mean over pictures n 3 h w, in dB."""
+    device = model.mean.device
+    out = torch.cat([model.decode(model.encode(part.to(device))).clamp(-1, 1).cpu() for part in frames.split(16)])  # type: ignore[arg-type]
+    return float((-10 * ((out - frames) / 2).square().mean((1, 2, 3)).log10()).mean())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--seed", type=int, default=2)
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--out", type=Path, default=Path("runs/autoencoder"))
+    add_arguments(parser, "autoencoder", steps=8000, learning_rate=4e-4, batch=24, batch_gpu=128)
+    parser.add_argument("--frames", type=int, default=16000, help="rendered frames to learn from (default: %(default)s)")
+    parser.add_argument("--init", type=Path, help="begin with the autoencoder of this file (state.pt, .safetensors, the trial's ae2.pt)")
     args = parser.parse_args()
 
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="bf16")
     torch.manual_seed(args.seed)
-    model = Autoencoder().to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(model.parameters(), args.lr, weight_decay=0.0)
-    run = Run(args.out, model, optimizer, Schedule(args.steps, args.lr, decay=args.steps // 3),
-              main=accelerator.is_main_process)
-    if args.resume:
-        run.resume()
-    model, optimizer = accelerator.prepare(model, optimizer)
+    frames = rendered(args.out / f"frames_{args.frames}.npy", args.frames, args.seed)
+    tested, _ = frame_batch(np.random.default_rng([args.seed, 1 << 30]), 128, held_out=True)
+    model = Autoencoder()
+    if args.init:
+        model.load_state_dict(load_autoencoder(args.init).state_dict())
+    model = model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.AdamW(model.parameters(), args.lr, betas=(0.9, 0.99), weight_decay=1e-4)
+    run = start(args, accelerator, model, optimizer, ema_decay=0.998)
+    learning = accelerator.prepare_model(Reconstruction(model))
+    recent: deque[float] = deque(maxlen=50)
     while run.running:
         rng = run.rng(args.seed)
-        whole = run.step >= args.steps * (1 - WHOLE)
-        frames, things = frame_batch(rng, args.batch // 2 if whole else args.batch)
-        if not whole:
-            frames, things = crop(frames, things, rng)
-        weight = 1 + (ON_THINGS - 1) * things
-        weight = weight / weight.mean()
+        torch.manual_seed(int(rng.integers(1 << 31)))
+        x = crops(rng, frames, args.batch).to(accelerator.device, memory_format=torch.channels_last)
         with accelerator.autocast():
-            z = model.encode(frames.to(memory_format=torch.channels_last))
-            if rng.random() < EQUIVARIANT:
-                quarters, side = int(rng.integers(4)), int(rng.integers(z.shape[-1] // 2, z.shape[-1] + 1))
-                z = turn_and_shrink(z.float(), quarters, side)
-                frames, weight = (turn_and_shrink(x, quarters, side * SCALE) for x in (frames, weight))
-            output = model.decode(z + torch.randn_like(z) * LATENT_NOISE)
-        loss = reconstruction_loss(output.float(), frames, weight) + 1e-4 * z.float().square().mean()
+            loss, y, x = learning(x, int(rng.integers(1, 4)) if rng.random() < TURNED else 0)
+        now = float(accelerator.reduce(loss.detach(), "mean"))
+        if len(recent) == recent.maxlen and not now < LEAP * np.mean(recent):
+            run.skip()
+            continue
+        recent.append(now)
         accelerator.backward(loss)
         run.update(loss)
-        if run.step % 500 == 0:
-            save_sheet(args.out / "sheet.png", torch.cat([frames[:8], output[:8].float()]), columns=8)
+        if run.main and run.step % 500 == 0:
+            save_sheet(args.out / "sheet.png", torch.cat([x[:8], y[:8].float()]), columns=8)
     run.ema.copy_to(model)
-    finish(model, args.seed)
-    print(f"PSNR on held-out frames: {psnr(model, args.seed):.2f} dB")
-    torch.save(model.state_dict(), args.out / "autoencoder.pt")
+    measure_latents(model, frames)
+    print(f"PSNR on held-out frames: {psnr(model, tested):.2f} dB")
     run.save()
 
 

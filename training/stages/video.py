@@ -1,187 +1,125 @@
-"""Stage 4: the temporal skeleton, on clips, with the spatial U-Net frozen (Lumiere, 2401.12945, sec. 3.1).
+"""Stage 4: the temporal skeleton, on clips, with the image model frozen (Lumiere, 2401.12945, sec. 3.1).
 
-All tasks are mixed from the start. Each step sees whole clips or cuts of them (`--frames`). A clip made of words alone hears a clock
-(`mini.clock`), and its cuts hear when they are. Very short cuts, of many more clips, teach where a caption's motion is at a time.
+All tasks are mixed from the start. Each step sees whole clips or cuts of them (`--frames`), which hear when their frames are where nothing
+is given. Half of the noise is shared by all frames of a clip (2305.10474).
 """
 
 import argparse
 from pathlib import Path
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from stunet_core.mini.clock import drawn, evenly
+from stunet_core.checkpoints.weights import load_skeleton as load_file
+from stunet_core.mini.autoencoder import Autoencoder
+from stunet_core.mini.frame_time import with_time
 from stunet_core.mini.host import forward_clip
-from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar, velocity
-from stunet_core.mini.text import TextEncoder
-from stunet_core.mini.tokenizer import Tokenizer
-from stunet_core.mini.unet import UNet
-from stunet_core.model.layout import read_layout
-from stunet_core.model.skeleton import Skeleton, lumiere
+from stunet_core.mini.inputs import beside_clip
+from stunet_core.mini.noise import clip_noise
+from stunet_core.mini.schedule import add_noise, alphas_bar, velocity
+from stunet_core.model.skeleton import Skeleton
 from stunet_core.model.walk import Clip
 
-from ..common.conditions import TELLING, VIDEO_TASKS, draw_tasks, keep_batch, model_input
-from ..common.data import MODEL
-from ..common.latents import ensure, load_autoencoder, load_text
-from ..common.run_state import Run, Schedule, averaged
-from ..common.sampling import STEADY, sample
+from ..common.batches import VIDEO_SHARES, Batch, draw_batch, tokenised, told
+from ..common.cache import ensure
+from ..common.conditions import VIDEO_TASKS
+from ..common.load import SHIPPED, load_autoencoder, load_mini, load_skeleton
+from ..common.losses import draw_timesteps
+from ..common.mini import Mini, new_skeleton
+from ..common.muon import Muon
+from ..common.prompts import sheet_prompts
+from ..common.run_state import Run, add_arguments, start
+from ..common.sampling import STEADY, Asked, sample_clips
 from ..common.sheets import save_sheet
-from .image import NO_TEXT, ON_THINGS, Batch, init, pick, untimed, weight_on_things
 
-RATIOS = (2, 2)  # time halves with each spatial halving
-NO_TEXT_GIVEN = 0.5  # share of empty captions where what is given could say it all: otherwise the words do, and it is not looked at
-NO_CLOCK = 0.1   # share of steps without the clock: loops have none
-SHORT, SHORT_ALONE = 8, 0.85  # cuts of up to so many frames teach what captions say of a time: of most of them nothing is given
-NOISY = 0.6      # below 1: more of the steps in which motion is decided
-SHEET_PROMPTS = ("a flat apple moving left on a green background", "a 3d style rocket flying up on a purple background",
-                 "a line art panda bouncing on a pink background", "a cartoon car moving right on a yellow background",
-                 "a 3d guitar spinning on an orange background", "a cartoon sailboat circling on a teal background")
-
-
-def load_unet(path: Path) -> UNet:
-    """The frozen image model of stage 3 (its EMA)."""
-    net = UNet(MODEL)
-    net.load_state_dict(untimed(averaged(path)))
-    return net.eval().requires_grad_(False)
-
-
-def take_clock(skeleton: Skeleton, path: Path) -> None:
-    """What the image model of `path` learned of time, if it did: it goes on with the skeleton."""
-    weights = averaged(path)
-    learned = {name.removeprefix("clock."): value for name, value in weights.items() if name.startswith("clock.")}
-    if skeleton.clock is not None and learned:
-        skeleton.clock.load_state_dict(learned)
-        skeleton.clock.where.requires_grad_(False)
+ON_THINGS = 3.0  # weight of a cell on a thing against one of background, until the learning rate falls
 
 
 class Inflated(nn.Module):
-    """Only the skeleton is a parameter; the spatial net is held outside `parameters()` and never trained."""
+    """Only the skeleton is a parameter; the image model is held outside of `parameters()` and never trained."""
 
-    def __init__(self, net: UNet, skeleton: Skeleton):
+    def __init__(self, mini: Mini, skeleton: Skeleton):
         super().__init__()
         self.skeleton = skeleton
-        self._net = [net]
+        self._mini = [mini]
 
-    def forward(self, x: Tensor, t: Tensor, context: Tensor, y: Tensor, clip: Clip) -> Tensor:
-        return forward_clip(self._net[0], self.skeleton, x, t, context, y, clip)
-
-
-def new_skeleton(net: UNet) -> Skeleton:
-    """Lumiere's arrangement for the mini U-Net; its blocks also hear the pooled text."""
-    return Skeleton(lumiere(read_layout(net), RATIOS, pooled_channels=net.config.pooled_dim, hold=True, clock=True, model="STUNet mini"))
-
-
-def cut(rng: np.random.Generator, batch: Batch, frames: int) -> tuple[Tensor, np.ndarray, Tensor]:
-    """`frames` of each clip -> latents (b f) 4 h w; where things are, bool b t f h w; when they are, b f"""
-    spare = batch.z.shape[1] - frames
-    start = rng.integers(0, spare + 1, len(batch.z))
-    z = torch.cat([z[s:s + frames] for z, s in zip(batch.z, start, strict=True)])
-    things = np.stack([things[:, s:s + frames] for things, s in zip(batch.things, start, strict=True)])
-    return z, things, torch.stack([times[s:s + frames] for times, s in zip(batch.times, start, strict=True)])
+    def forward(self, batch: Batch, t: Tensor, noise: Tensor, bar: Tensor, on_things: float) -> dict[str, Tensor]:
+        """t: b; noise: b f 8 h w; bar: b 1 1 1 1 -> `loss`, and `mse`, which is not weighted"""
+        mini, (b, f) = self._mini[0], batch.z.shape[:2]
+        with torch.no_grad():
+            context, pooled, drafts, _, _ = told(mini, batch, guesses=True)
+            y = with_time(pooled.repeat_interleave(f, dim=0), batch.times.flatten())
+            rest = beside_clip(1 - batch.keep.flatten(0, 1), batch.given.flatten(0, 1), f, drafts.flatten(0, 1))
+            x = torch.cat([add_noise(batch.z, noise, bar).flatten(0, 1), rest], dim=1)
+        v = forward_clip(mini.unet, self.skeleton, x, t, context, y, Clip(b, f)).float().unflatten(0, (b, f))
+        error = (v - velocity(batch.z, noise, bar)).square()
+        return {"loss": (error * batch.weight(on_things)).mean(), "mse": error.detach().mean()}
 
 
-@torch.no_grad()
-def samples(net: UNet, skeleton: Skeleton, text: TextEncoder, ids: Tensor, empty: Tensor, frames: int, *,
-            size: int = 16, seed: int = 0, cfg: float = 4.0, steps: int = 24, given: Tensor | None = None,
-            keep: Tensor | None = None, averaged: float = STEADY) -> Tensor:
-    """Latents (b frames) 4 size size for captions `ids` (b n); `given`, `keep` are latents and mask to be conditioned on.
-
-    As with the nodes' noise mask, given cells are the given ones at every step, noised as far as the rest.
-    """
-    b = len(ids)
-    noise = torch.randn(b * frames, 4, size, size, generator=torch.Generator().manual_seed(seed))
-    given = torch.zeros_like(noise) if given is None else given
-    keep = torch.zeros_like(noise[:, :1]) if keep is None else keep
-    context, y = text(torch.cat([ids, empty.expand(b, -1)]))
-    times = evenly(b, frames) + drawn(noise.unflatten(0, (b, frames)))[:, None]
-    both, bars, fixed = Clip(2 * b, frames, times=times.repeat(2, 1)), alphas_bar(), keep > 0
-
-    def predict(x: Tensor, t: Tensor) -> Tensor:
-        x = torch.where(fixed, add_noise(given, noise, bars[t[0]]), x)
-        twice = model_input(x, given, keep).repeat(2, 1, 1, 1)
-        v = forward_clip(net, skeleton, twice, t[:1].expand(2 * b), context, y, both)
-        with_text, without = v.chunk(2)
-        return without + cfg * (with_text - without)
-
-    return torch.where(fixed, given, sample(predict, noise, steps, clips=b, averaged=averaged))
+def optimizer_of(skeleton: Skeleton, learning_rate: float) -> Muon:
+    """Muon for matrices and kernels, AdamW for what hears the embedding and all that is small."""
+    named = list(skeleton.named_parameters())
+    inner = [p for name, p in named if p.ndim >= 2 and not name.startswith("cond")]
+    return Muon([{"params": inner, "muon": True}, {"params": [p for name, p in named if p.ndim < 2 or name.startswith("cond")]}],
+                learning_rate)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--decay", type=int, default=400)
-    parser.add_argument("--batch", type=int, default=2, help="clips of the longest cut in a step, or as many more as a shorter cut allows")
-    parser.add_argument("--frames", type=int, nargs="+", default=[80, 40], help="frames of a clip seen at once: one of these in each step")
-    parser.add_argument("--lr", type=float, default=8e-4)
-    parser.add_argument("--seed", type=int, default=4)
-    parser.add_argument("--sheets", type=int, default=300, help="steps from one contact sheet to the next")
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--init", type=Path, help="start from the averaged weights of this state.pt of another run")
-    parser.add_argument("--image", type=Path, default=Path("runs/image/state.pt"))
+    add_arguments(parser, "video", steps=4000, learning_rate=1e-3, batch=2, batch_gpu=16)
+    parser.add_argument("--frames", type=int, nargs="+", default=[80, 40],
+                        help="frames of a clip seen at once: one of these in each step; of shorter cuts as many more (default: 80 40)")
+    parser.add_argument("--init", type=Path, help="begin with the temporal layers of this file (state.pt, .safetensors)")
+    parser.add_argument("--image", type=Path, default=Path("runs/image/state.pt"), help="stage 3, or any file with an image model")
+    parser.add_argument("--autoencoder", type=Path, default=Path("runs/autoencoder/state.pt"), help="stage 1, or any file with one")
     parser.add_argument("--data", type=Path, default=Path("runs/clips.pt"), help="cache of encoded clips, made if missing")
-    parser.add_argument("--scenes", type=int, default=1400, help="clips in that cache")
-    parser.add_argument("--objects", type=int, default=64, help="how many of the world's objects to learn")
-    parser.add_argument("--out", type=Path, default=Path("runs/video"))
+    parser.add_argument("--scenes", type=int, default=3000, help="clips in that cache (default: %(default)s)")
+    parser.add_argument("--sheets", type=int, default=400, help="steps from one contact sheet to the next")
     args = parser.parse_args()
 
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="bf16")
     torch.manual_seed(args.seed)
-    (text, tokenizer), net = load_text(), load_unet(args.image)
-    data = ensure(args.data, args.scenes, "clips", args.objects, 20)
-    skeleton = new_skeleton(net)
+    autoencoder, mini = load_autoencoder(args.autoencoder).to(accelerator.device), load_mini(args.image).to(accelerator.device)
+    with accelerator.main_process_first():
+        cache = ensure(args.data, args.scenes, "clips", seed=20, autoencoder=autoencoder)
+    skeleton = new_skeleton(mini.unet)
     if args.init:
-        init(skeleton, averaged(args.init))
-    take_clock(skeleton, args.image)
-    learning = [p for p in skeleton.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(learning, args.lr, weight_decay=0.01)
-    run = Run(args.out, skeleton, optimizer, Schedule(args.steps, args.lr, warmup=60, decay=args.decay), ema_decay=0.997,
-              main=accelerator.is_main_process)
-    if args.resume:
-        run.resume()
-    model, optimizer = accelerator.prepare(Inflated(net, skeleton), optimizer)
-    bars = alphas_bar()
+        begun = load_file(args.init) if args.init.suffix == SHIPPED else load_skeleton(args.init, mini.unet)
+        skeleton.load_state_dict(begun.state_dict())
+    skeleton = skeleton.to(accelerator.device)
+    run = start(args, accelerator, skeleton, optimizer_of(skeleton, args.lr), ema_decay=0.998)
+    model = accelerator.prepare_model(Inflated(mini, skeleton))
+    ids, empty = tokenised(cache, mini.tokenizer, mini.config.text_tokens), mini.ids([""])[0]
+    bars = alphas_bar().to(accelerator.device)
     while run.running:
         rng = run.rng(args.seed)
         frames = int(rng.choice(args.frames))
         count = args.batch * max(args.frames) // frames
-        tasks = draw_tasks(rng, VIDEO_TASKS, count)
-        if frames <= SHORT:
-            tasks = ["none" if rng.random() < SHORT_ALONE else task for task in tasks]
-        no_text = np.array([NO_TEXT_GIVEN if task in TELLING else NO_TEXT for task in tasks])
-        batch = pick(rng, data, count, tokenizer, no_text)
-        z, things, times = cut(rng, batch, frames)
-        with torch.no_grad():
-            context, y = text(batch.ids)
-        t = torch.from_numpy((TIMESTEPS * rng.random(count) ** NOISY).astype(np.int64))
-        bar = bars[t].repeat_interleave(frames)[:, None, None, None]
-        noise = torch.from_numpy(rng.standard_normal(z.shape, dtype=np.float32))
-        keep = keep_batch(rng, tasks, frames, *z.shape[-2:], things=things, wordless=batch.wordless)
-        x = model_input(add_noise(z, noise, bar), z, keep)  # channels_last would be slower: its group norm is (88 against 132 frames/s)
-        output = model(x, t, context, y, Clip(count, frames, clock=bool(rng.random() >= NO_CLOCK), times=times))
-        weight = weight_on_things(things, ON_THINGS if run.step < args.steps - args.decay else 1.0)
-        loss = ((output.float() - velocity(z, noise, bar)).square() * weight).mean()
-        accelerator.backward(loss)
-        run.update(loss, log_every=20)
-        if accelerator.is_main_process and run.step % args.sheets == 0:
-            sheet(net, run, skeleton, text, tokenizer, args.out / f"sheet_{run.step:06d}.png", 80)
+        batch = draw_batch(rng, cache, ids, empty, count, frames, VIDEO_TASKS, VIDEO_SHARES)
+        t = draw_timesteps(rng, count).to(accelerator.device)
+        generator = torch.Generator().manual_seed(int(rng.integers(1 << 31)))
+        noise = clip_noise(count, frames, batch.z.shape[2:], generator).to(accelerator.device)
+        on_things = 1 + (ON_THINGS - 1) * run.schedule.left(run.step)
+        with accelerator.autocast():
+            out = model(batch.to(accelerator.device), t, noise, bars[t][:, None, None, None, None], on_things)
+        accelerator.backward(out["loss"])
+        run.update(out["loss"], log_every=20, mse=float(out["mse"]))
+        if run.main and run.step % args.sheets == 0:
+            sheet(run, mini, skeleton, autoencoder, args.out / f"sheet_{run.step:06d}.png", max(args.frames))
     run.save()
 
 
-def sheet(net: UNet, run: Run, skeleton: Skeleton, text: TextEncoder, tokenizer: Tokenizer, path: Path,
-          frames: int) -> None:
-    """Every tenth frame of one sample of each of SHEET_PROMPTS, with the averaged weights."""
-    averaged = Skeleton(skeleton.config)
-    averaged.load_state_dict(skeleton.state_dict())
-    run.ema.copy_to(averaged)
-    length = net.config.text_tokens
-    ids = torch.tensor([tokenizer.pad(tokenizer.encode(p), length) for p in SHEET_PROMPTS])
-    with torch.autocast("cpu", torch.bfloat16):
-        z = samples(net, averaged, text, ids, torch.tensor([tokenizer.pad([], length)]), frames, steps=12)
-        z = z.unflatten(0, (len(ids), frames))[:, ::frames // 8].flatten(0, 1)
-        pictures = load_autoencoder().decode(z.float())
-    save_sheet(path, pictures.float(), 8)
+def sheet(run: Run, mini: Mini, skeleton: Skeleton, autoencoder: Autoencoder, path: Path, frames: int) -> None:
+    """Eight frames of one clip of each prompt of the sheet, with the averaged weights."""
+    told = sheet_prompts(mini, autoencoder)
+    some = torch.linspace(0, frames - 1, 8).round().long()
+    rows = []
+    with run.averaged(), torch.autocast(run.device.type, torch.bfloat16):
+        for k in range(len(told)):
+            clip = sample_clips(mini, skeleton, told.part(k, 1), frames, Asked(steps=12, seed=k, averaged=STEADY))
+            rows.append(autoencoder.decode(clip[some.to(clip.device)]).float())
+    save_sheet(path, torch.cat(rows), len(some))
 
 
 if __name__ == "__main__":

@@ -6,131 +6,45 @@ import re
 
 import numpy as np
 
-from training.world.objects import OBJECTS
+from training.world.objects import OBJECTS, SYNONYMS
 from training.world.palette import COLOURS
+from training.world.phrases import (
+    BACKGROUND_WORDS,
+    CAMERA_WORDS,
+    COLOUR_WORDS,
+    COUNT_WORDS,
+    LOCAL_WORDS,
+    MOTION_WORDS,
+    NAMELESS,
+    ONE,
+    PAIRS,
+    PLACE_WORDS,
+    PLAIN_WORDS,
+    PLURAL,
+    SIZE_WORDS,
+    SPEED_WORDS,
+    STYLE_WORDS,
+)
 from training.world.scene import Scene, Thing
 
-STYLE_WORDS: dict[str, tuple[str, ...]] = {  # {} is the object
-    "3d": ("3d style {}", "3d style {}", "3d {}", "{} in 3d style", "3d rendered {}"),
-    "flat": ("flat {}", "flat {}", "flat style {}", "{} in flat style", "flat design {}"),
-    "line": ("line art {}", "line art {}", "line style {}", "{} in line art style", "black and white line art {}"),
-    "cartoon": ("cartoon {}", "cartoon {}", "cartoon style {}", "{} in cartoon style"),
-    "noto-v1": ("{}",),
-    "twemoji": ("{}",),
-}
-BACKGROUND_WORDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # (after the thing, standing alone)
-    "sunset sky": (
-        ("in front of a sunset sky", "over a sunset sky", "at sunset", "on a sunset sky background"),
-        ("sunset sky", "sunset sky background"),
-    ),
-    "night sky": (
-        (
-            "in the night sky",
-            "over a night sky",
-            "under a starry night sky",
-            "on a night sky background",
-            "at night with stars",
-        ),
-        ("night sky", "starry night sky", "night sky background"),
-    ),
-    "grass": (
-        ("on the grass", "over a meadow", "on a grass meadow", "on a grass field", "in front of a meadow"),
-        ("grass", "meadow", "grass meadow background"),
-    ),
-    "water": (
-        ("over the water", "on the water", "over water", "on the sea", "in front of the sea"),
-        ("water", "sea", "water background"),
-    ),
-    "checkerboard": (
-        ("on a checkerboard", "over a checkerboard", "on a checkerboard background", "on a checkered background"),
-        ("checkerboard", "checkerboard background", "checkered background"),
-    ),
-}
-PLAIN_WORDS = (
-    (
-        "on a {} background",
-        "on a {} background",
-        "over a {} background",
-        "against a {} background",
-        "in front of a {} background",
-        "on {}",
-    ),
-    ("{} background", "plain {} background"),
-)
-MOTION_WORDS: dict[str, tuple[str, ...]] = {
-    "still": ("standing still", "not moving", "staying still", "resting", "holding still"),
-    "left": ("moving left", "moving to the left", "going left", "flying left", "drifting left", "gliding to the left"),
-    "right": (
-        "moving right",
-        "moving to the right",
-        "going right",
-        "flying right",
-        "drifting right",
-        "gliding to the right",
-    ),
-    "up": ("flying up", "flying up", "moving up", "going up", "rising", "floating up", "moving upwards"),
-    "down": ("falling", "falling down", "moving down", "going down", "flying down", "sinking", "moving downwards"),
-    "bounce": ("bouncing", "bouncing", "bouncing up and down", "hopping", "hopping up and down", "jumping up and down"),
-    "spin": ("spinning", "spinning", "spinning around", "rotating", "turning around", "twirling"),
-    "grow": ("growing", "growing", "getting bigger", "growing larger", "becoming bigger"),
-    "shrink": ("shrinking", "shrinking", "getting smaller", "becoming smaller"),
-    "swing": (
-        "swinging",
-        "swinging",
-        "swinging back and forth",
-        "swaying",
-        "swaying from side to side",
-        "swinging like a pendulum",
-    ),
-    "circle": (
-        "circling",
-        "circling",
-        "moving in a circle",
-        "moving in circles",
-        "going around in circles",
-        "flying in circles",
-    ),
-    "shake": ("shaking", "shaking", "trembling", "vibrating", "jittering", "shivering"),
-}
-SPEED_WORDS: dict[str, tuple[str, ...]] = {
-    "slow": ("slowly {}", "slowly {}", "{} slowly", "gently {}", "{} at a slow pace"),
-    "fast": ("quickly {}", "rapidly {}", "{} fast", "{} quickly", "{} at high speed"),
-}
-LOCAL_WORDS: dict[str, tuple[str, ...]] = {
-    "flame": ("next to a flickering flame", "beside a flickering flame", "with a burning flame that flickers"),
-    "flag": ("next to a waving flag", "beside a waving flag", "with a flag waving in the wind"),
-    "water": ("over rippling water", "on rippling water", "in front of the rippling sea"),
-}
-ONE = (
-    "{thing} {motion} {place}",
-    "{thing} {motion} {place}",
-    "{thing} {motion} {place}",
-    "{place_alone}, {thing} {motion}",
-    "{thing} {place}, {motion}",
-    "{thing} {be} {motion} {place}",
-    "a video of {thing} {motion} {place}",
-    "a clip of {thing} {motion} {place}",
-    "{bare}, {motion}, {place_alone}",
-    "{bare} {motion}, {place_alone}",
-)
-PAIRS = ("{} and {}", "{} next to {}", "{} beside {}", "{} and {} side by side", "{} on the left and {} on the right")
-PLURAL = frozenset({"cherries", "grapes", "fries", "scissors"})
 
-
-def caption(scene: Scene, rng: np.random.Generator) -> str:
-    """A caption of the scene, lower case: the object always, and of style, background, motion, speed and local part
-    what `scene.named` lists. Different draws of `rng` word it differently; the same state words it the same.
+def caption(scene: Scene, rng: np.random.Generator, *, nameless: bool = False) -> str:
+    """A caption of the scene, lower case: the object always, and what else `scene.named` lists. Different draws of `rng`
+    word it differently; the same state words it the same. With `nameless` things are called by a word nobody knows.
     """
+    others = {thing.object: NAMELESS for thing in scene.things} if nameless else {}
     place, place_alone = place_words(scene, rng)
     if scene.local is not None and "local" in scene.named:
         extra = pick(rng, LOCAL_WORDS[scene.local])
-        place, place_alone = (
-            (extra, extra) if scene.local == "water" else (f"{extra} {place}", f"{place_alone}, {extra}")
-        )
-    if len(scene.things) == 2:
-        return tidy(pair_words(scene, rng, place, place_alone))
+        place, place_alone = (extra, extra) if scene.local == "water" else (f"{extra} {place}", f"{place_alone}, {extra}")
+    if len(scene.things) > 1:
+        return tidy(pair_words(scene, rng, place, place_alone, others))
     thing = scene.things[0]
-    bare = styled(thing, scene, rng)
+    bare = styled(thing, scene, rng, others)
+    if "place" in scene.named and thing.placed:
+        where = pick(rng, PLACE_WORDS[thing.placed])
+        first = rng.random() < 0.6
+        place, place_alone = (f"{where} {place}", f"{place_alone}, {where}") if first else (f"{place} {where}", f"{where}, {place_alone}")
     said = {
         "thing": with_article(bare, thing),
         "bare": bare,
@@ -142,17 +56,20 @@ def caption(scene: Scene, rng: np.random.Generator) -> str:
     template = pick(rng, ONE)
     if not said["motion"]:
         template = template.replace("{be} ", "")
-    return tidy(template.format(**said))
+    text = tidy(template.format(**said))
+    if scene.camera is not None and "camera" in scene.named:
+        moves = pick(rng, CAMERA_WORDS[scene.camera])
+        text = f"{moves}, {text}" if rng.random() < 0.3 else f"{text}, {moves}"
+    return tidy(text)
 
 
 def vocabulary() -> list[str]:
     """Every word any caption can contain, sorted. Words are what `words` finds in a caption: no punctuation, lower
     case.
     """
-    texts = (
-        [name for name, _ in OBJECTS] + list(COLOURS) + ["grey", "a", "an", "some", "is", "are", "and", "both", "one"]
-    )
-    for table in (STYLE_WORDS, MOTION_WORDS, SPEED_WORDS, LOCAL_WORDS):
+    texts = ["grey", "a", "an", "some", "is", "are", "and", "both", "one", "two", "three", "several", "of", "the", "camera", *COLOURS]
+    texts += [text for name, _ in OBJECTS for text in (name, plural(name), *SYNONYMS.get(name, ()))]
+    for table in (STYLE_WORDS, MOTION_WORDS, SPEED_WORDS, LOCAL_WORDS, CAMERA_WORDS, SIZE_WORDS, PLACE_WORDS, COLOUR_WORDS, COUNT_WORDS):
         texts += [phrase for phrases in table.values() for phrase in phrases]
     texts += [phrase for pair in BACKGROUND_WORDS.values() for phrases in pair for phrase in phrases]
     texts += [phrase for phrases in PLAIN_WORDS for phrase in phrases] + list(PAIRS)
@@ -175,12 +92,43 @@ def tidy(text: str) -> str:
     return re.sub(r"(, *)+", ", ", text).strip(" ,")
 
 
-def styled(thing: Thing, scene: Scene, rng: np.random.Generator) -> str:
-    return pick(rng, STYLE_WORDS[thing.style]).format(thing.object) if "style" in scene.named else thing.object
+def called(thing: Thing, rng: np.random.Generator, others: dict[str, str]) -> str:
+    """Its name, or in some captions another word for it."""
+    if thing.object in others:
+        return others[thing.object]
+    synonyms = SYNONYMS.get(thing.object, ())
+    return pick(rng, synonyms) if synonyms and rng.random() < 0.25 else thing.object
+
+
+def plural(name: str) -> str:
+    """More than one of a thing of the world."""
+    irregular = {"mouse": "mice", "man": "men", "woman": "women", "sheep": "sheep", "fish": "fish"}
+    if name in irregular:
+        return irregular[name]
+    if name in PLURAL or (name.endswith("s") and name not in ("bus", "octopus", "cactus")):
+        return name
+    if name.endswith(("ch", "sh", "x", "s")):
+        return name + "es"
+    if name.endswith("y") and name[-2] not in "aeiou":
+        return name[:-1] + "ies"
+    return name + "s"
+
+
+def styled(thing: Thing, scene: Scene, rng: np.random.Generator, others: dict[str, str], many: bool = False) -> str:
+    """The thing as a phrase: size, colour and style before or after its name."""
+    name = called(thing, rng, others)
+    if many:
+        name = plural(name)
+    if thing.colour and "colour" in scene.named:
+        name = f"{pick(rng, COLOUR_WORDS.get(thing.colour, (thing.colour,)))} {name}"
+    text = pick(rng, STYLE_WORDS[thing.style]).format(name) if "style" in scene.named else name
+    if thing.sized and "size" in scene.named:
+        text = f"{pick(rng, SIZE_WORDS[thing.sized])} {text}"
+    return text
 
 
 def with_article(phrase: str, thing: Thing) -> str:
-    if thing.object in PLURAL:
+    if thing.object in PLURAL and phrase.endswith("s"):
         return "some " + phrase
     return ("an " if phrase[0] in "aeiou" and not phrase.startswith("uni") else "a ") + phrase
 
@@ -189,11 +137,8 @@ def motion_words(thing: Thing, scene: Scene, rng: np.random.Generator) -> str:
     if "motion" not in scene.named:
         return ""
     motion = pick(rng, MOTION_WORDS[thing.motion])
-    return (
-        pick(rng, SPEED_WORDS[thing.pace]).format(motion)
-        if "speed" in scene.named and thing.pace in SPEED_WORDS
-        else motion
-    )
+    paced = "speed" in scene.named and thing.pace in SPEED_WORDS
+    return pick(rng, SPEED_WORDS[thing.pace]).format(motion) if paced else motion
 
 
 def place_words(scene: Scene, rng: np.random.Generator) -> tuple[str, str]:
@@ -211,20 +156,40 @@ def place_words(scene: Scene, rng: np.random.Generator) -> tuple[str, str]:
     return re.sub(rf"\ba {colour}", f"{article} {colour}", after_text), alone_text
 
 
-def pair_words(scene: Scene, rng: np.random.Generator, place: str, place_alone: str) -> str:
-    """Two things, the left one first: a shared motion is said once, different motions each with its own thing."""
-    things = [with_article(styled(thing, scene, rng), thing) for thing in scene.things]
+def pair_words(scene: Scene, rng: np.random.Generator, place: str, place_alone: str, others: dict[str, str]) -> str:
+    """Several things: of one kind they are counted; else the left one first, a shared motion said once, different motions
+    each with its own thing.
+    """
+    alike = len({thing.motion for thing in scene.things}) == 1
+    if scene.things[0].object == scene.things[1].object and alike:
+        return counted(scene, rng, place, place_alone, others)
+    things = [with_article(styled(thing, scene, rng, others), thing) for thing in scene.things]
     motions = [motion_words(thing, scene, rng) for thing in scene.things]
     if not motions[0]:
         return f"{pick(rng, PAIRS).format(*things)} {place}"
-    if scene.things[0].motion == scene.things[1].motion:
-        both = pick(rng, PAIRS).format(*things)
-        return pick(
-            rng,
-            (
-                f"{both} {place}, both {motions[0]}",
-                f"{both} {motions[0]} {place}",
-                f"{place_alone}, {both}, both {motions[0]}",
-            ),
-        )
-    return f"{things[0]} {motions[0]} and {things[1]} {motions[1]} {place}"
+    if not alike:
+        return f"{things[0]} {motions[0]} and {things[1]} {motions[1]} {place}"
+    both = pick(rng, PAIRS).format(*things)
+    return pick(
+        rng,
+        (
+            f"{both} {place}, both {motions[0]}",
+            f"{both} {motions[0]} {place}",
+            f"{place_alone}, {both}, both {motions[0]}",
+        ),
+    )
+
+
+def counted(scene: Scene, rng: np.random.Generator, place: str, place_alone: str, others: dict[str, str]) -> str:
+    """Two or three things of one kind that move alike: "two rockets", "three cats"."""
+    text = styled(scene.things[0], scene, rng, others, many=True)
+    count = pick(rng, COUNT_WORDS[len(scene.things)])
+    motion = motion_words(scene.things[0], scene, rng)
+    return pick(
+        rng,
+        (
+            f"{count} {text} {motion} {place}",
+            f"{count} {text} {place}, {motion}",
+            f"{place_alone}, {count} {text} {motion}",
+        ),
+    )

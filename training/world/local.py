@@ -27,7 +27,7 @@ def draw_local(frame: np.ndarray, mask: np.ndarray, scene: Scene, seconds: float
 def draw_flame(frame: np.ndarray, mask: np.ndarray, scene: Scene, seconds: float) -> None:
     size = frame.shape[0]
     side = round(0.42 * size)
-    source = sprite("fire", scene.things[0].style).levels[0]
+    source = sprite("fire", scene.things[0].style).levels[2]
     v, u = (np.mgrid[0:side, 0:side].astype(np.float32) + 0.5) / side
     free = (1 - v) ** 1.3  # the foot stays, the tip moves most
     wave = 2 * math.pi * seconds

@@ -5,7 +5,7 @@ Usage: python -m training.world.make_sprites [--tarballs FOLDER] [--out FOLDER]
 Without `--tarballs` the npm packages below are fetched with `npm pack` into a temporary folder. Every object is
 rasterised in six drawing styles, trimmed to its own outline and scaled so that its longer side is `BOX` of the `CELL`
 pixels, so that a size in a scene description means the same for every object and style. One WebP sheet per style, 16
-cells a row, in the order of `objects.json`.
+cells a row, in the order of `objects.json`. A set that lacks an icon (`noto-v1` lacks a few) shows the cartoon one's.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from PIL import Image
 
 from training.world.objects import OBJECTS
 
-CELL, BOX, COLUMNS = 128, 120, 16
-DETAIL = 256  # rasterise at this size, then trim and shrink: the outline is antialiased once
+CELL, BOX, COLUMNS = 256, 240, 16
+DETAIL = 512  # rasterise at this size, then trim and shrink: the outline is antialiased once
 PACKAGES = {
     "3d": "@lobehub/fluent-emoji-3d@1.1.0",
     "flat": "@iconify-json/fluent-emoji-flat@1.2.6",
@@ -74,6 +74,9 @@ class IconSet:
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
+
+    def has(self, slug: str) -> bool:
+        return slug in self.data["icons"] or slug in self.data.get("aliases", {})
 
     def draw(self, slug: str) -> np.ndarray:
         import resvg_py
@@ -130,7 +133,9 @@ def fit(image: np.ndarray) -> Image.Image:
 
 
 def draw_all(folder: Path) -> tuple[dict[str, list[Image.Image]], list[dict[str, Any]]]:
-    """Every object in every style, and the rows of objects.json. KeyError names an object that a style lacks."""
+    """Every object in every style, and the rows of objects.json. KeyError names an object that neither a style nor the
+    cartoons have.
+    """
     sets = {
         style: IconSet(json.loads(member(tarball(folder, PACKAGES[style]), "icons.json")))
         for style in ("flat", "line", "cartoon", "noto-v1", "twemoji")
@@ -147,7 +152,7 @@ def draw_all(folder: Path) -> tuple[dict[str, list[Image.Image]], list[dict[str,
     rows = []
     for name, slug in OBJECTS:
         code = hexcodes[slug].replace("-fe0f", "")
-        drawn = {style: icons.draw(slug) for style, icons in sets.items()}
+        drawn = {style: (icons if icons.has(slug) else sets["cartoon"]).draw(slug) for style, icons in sets.items()}
         drawn["3d"] = rgba(Image.open(io.BytesIO(member(solid, assets[code].removeprefix("package/")))))
         drawn["line"] = fill_white(drawn["line"], drawn["flat"])
         for style, cell in cells.items():

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from training.world.backgrounds import background
+from training.world.camera import view
 from training.world.local import draw_local
 from training.world.motion import CLIP_SECONDS, Poses, poses
-from training.world.palette import background
 from training.world.scene import Scene, Thing
 from training.world.sprites import BOX, SMALLER, Sprite, composite, sprite
 
@@ -75,13 +76,17 @@ def render(
         raise ValueError(f"only: needs frame indices in 0..{frames - 1}, got {list(index)}")
     seconds = start + index / fps
     tracks = [poses(thing, seconds - CLIP_SECONDS / 2) for thing in scene.things]
-    drawings = [sprite(thing.object, thing.style) for thing in scene.things]
+    if scene.camera is not None:
+        views = np.array([view(scene.camera, float(s) - CLIP_SECONDS / 2) for s in seconds])
+        tracks = [seen_from(views, track) for track in tracks]
+    drawings = [sprite(thing.object, thing.style, thing.colour, thing.variant) for thing in scene.things]
     out = np.empty((len(index), size, size, 3), np.uint8)
     masks = np.zeros((len(scene.things), len(index), size, size), bool)
     local_mask = np.zeros((len(index), size, size), bool)
     for n, second in enumerate(seconds):
         ripple = float(second) if scene.local == "water" else 0.0
-        out[n] = background(scene.background, size, scene.seed, ripple)
+        seen = view(scene.camera, float(second) - CLIP_SECONDS / 2)
+        out[n] = background(scene.background, size, scene.seed, ripple, seen)
         if scene.local:
             draw_local(out[n], local_mask[n], scene, float(second))
         for k, (drawing, track) in enumerate(zip(drawings, tracks, strict=True)):
@@ -94,6 +99,11 @@ def render(
         np.stack([track.angle for track in tracks]),
         local_mask,
     )
+
+
+def seen_from(views: np.ndarray, track: Poses) -> Poses:
+    """A track as a camera sees it; views [F, 3], as `camera.View`."""
+    return replace(track, centre=(track.centre - views[:, :2]) * views[:, 2:] + 0.5, scale=track.scale * views[:, 2])
 
 
 def stamp(

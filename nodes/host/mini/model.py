@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import comfy.conds
 import comfy.latent_formats
 import comfy.model_base
 import comfy.model_management as mm
@@ -17,14 +16,20 @@ from comfy.model_patcher import ModelPatcher
 from comfy.sd import CLIP, VAE
 from torch import Tensor
 
+from ....stunet_core.mini.autoencoder import SCALE
 from ....stunet_core.mini.checkpoint import Checkpoint, load_checkpoint
 from ....stunet_core.mini.config import MiniConfig
+from ....stunet_core.mini.frame_time import TIME_CHANNELS, with_time
+from ....stunet_core.mini.inputs import beside_clip
+from ....stunet_core.mini.pose_head import PoseHead
 from ..runtime.weight_cache import Shelf
+from ..walk.apply import SAID
+from .conds import PerFrame, of_window
+from .reading import reading
+from .sampling import FRAMES, told_times, wrap
 from .text import make_clip
+from .things import PLACES, THINGS, draft
 from .vae import MiniVAE
-
-MASK, GIVEN = slice(0, 1), slice(1, 5)  # channels of the concat conditioning
-SAID = "stunet_said"  # the pooled text as it was before a style was added to it: in conditioning, and among the U-Net's arguments
 
 
 def load_mini(shelf: Shelf, path: Path) -> tuple[ModelPatcher, CLIP, VAE]:
@@ -34,7 +39,7 @@ def load_mini(shelf: Shelf, path: Path) -> tuple[ModelPatcher, CLIP, VAE]:
     """
     read: Callable[[], Checkpoint] = functools.cache(lambda: load_checkpoint(path))
     model = shelf.take(path, "model", lambda: make_model(read()))
-    clip = shelf.take(path, "clip", lambda: make_clip(read()))
+    clip = shelf.take(path, "clip", lambda: make_clip(read(), reading(shelf, read())))
     vae = shelf.take(path, "vae", lambda: MiniVAE(read().autoencoder))
     copy = clip.clone()
     copy.patcher.set_attachments("stunet", clip)  # a CLIP's clone does not know the one on the shelf otherwise
@@ -45,7 +50,8 @@ class MiniLatent(comfy.latent_formats.LatentFormat):
     """Latents as the autoencoder makes them: already of unit variance. `rgb`: see `Checkpoint.latent_rgb`."""
 
     scale_factor = 1.0
-    latent_channels = 4
+    latent_channels = 8
+    spacial_downscale_ratio = SCALE  # newer ComfyUIs' name for it: they fit an empty latent to it
 
     def __init__(self, rgb: list[list[float]] | None = None):
         if rgb is not None:
@@ -63,57 +69,97 @@ class MiniSupported(comfy.supported_models_base.BASE):
 
 
 class MiniModel(comfy.model_base.BaseModel):
-    """The image model: input channels as in SD-inpainting (noisy 4, mask 1, masked latent 4), pooled text as `y`."""
+    """The image model: what stands beside the noisy latents (`stunet_core.mini.inputs`), pooled text and the frame's time as `y`."""
 
-    def __init__(self, config: MiniSupported, device: torch.device | None = None):
+    shows_drafts = True  # it has an input for where things are
+
+    def __init__(self, config: MiniSupported, head: PoseHead, device: torch.device | None = None):
         super().__init__(config, comfy.model_base.ModelType.V_PREDICTION, device=device)
         self.concat_keys = ("mask", "masked_image")
+        self.heads = (head.eval().requires_grad_(False),)  # no submodule: so small that it stays where it is, in float32
 
     def blank_inpaint_image_like(self, latent: Tensor) -> Tensor:
         return torch.zeros_like(latent)
 
     def concat_cond(self, **kwargs: Any) -> Tensor:
-        """b 5 h w: the mask (1 = generate), all ones unless the conditioning has one, and what lies outside it.
+        """b 29 h w: the mask (1 = generate; all ones unless the conditioning has one), what is given, coordinates and drafts.
 
-        As in training, a cell of a mask in pixels counts as given only if all its pixels are; core would take one of them.
+        As in training, a cell of a mask in pixels counts as given only if all its pixels are; core would take one of them. All of
+        it is of the whole picture: ComfyUI cuts out of it the area that a conditioning is for, as it does with the latents.
         """
-        mask, size = kwargs.get("concat_mask"), kwargs["noise"].shape[-2:]
+        noise, mask = kwargs["noise"], kwargs.get("concat_mask")
+        size = noise.shape[-2], noise.shape[-1]
         if mask is not None and mask.shape[-2] >= size[0] and mask.shape[-1] >= size[1]:
             kwargs["concat_mask"] = F.adaptive_max_pool2d(mask.reshape(-1, 1, *mask.shape[-2:]), size)
+        given = kwargs.get("concat_latent_image")
+        if given is not None and given.shape[1] != noise.shape[1]:
+            raise ValueError(f"conditioning: what is given has {given.shape[1]} latent channels, the mini model's have {noise.shape[1]}. "
+                             "It was encoded with another model's VAE: use the VAE output of STUNetLoadMini.")
         cond = super().concat_cond(**kwargs)
-        return torch.cat([cond[:, MASK], cond[:, GIVEN] * (1 - cond[:, MASK])], dim=1)
+        mask, given = cond[:, :1], cond[:, 1:]
+        drawn = None
+        if (mask >= 0.5).all():  # or what is given says itself where things are
+            drawn = draft(self.heads[0], kwargs.get(THINGS), kwargs.get(PLACES), told_times(kwargs, mask), *size)
+        return beside_clip(mask, given, kwargs.get(FRAMES, 1), None if drawn is None else drawn.to(given))
 
     def encode_adm(self, **kwargs: Any) -> Tensor:
-        """The pooled text, 1 x pooled; zeros for conditioning that carries none."""
-        pooled = kwargs.get("pooled_output")
-        return torch.zeros(1, self.adm_channels) if pooled is None else pooled
+        """1 y: the pooled text, zeros for conditioning that carries none, and no time."""
+        return self.told(kwargs.get("pooled_output"), torch.full((1,), torch.nan))
+
+    def told(self, pooled: Tensor | None, times: Tensor) -> Tensor:
+        """Pooled text (1 p) and the times of f frames as `y`: f (p + 14)"""
+        pooled = torch.zeros(1, self.pooled_channels) if pooled is None else pooled
+        return with_time(pooled[:1].expand(len(times), -1), times.to(pooled.device))
+
+    @property
+    def pooled_channels(self) -> int:
+        return self.adm_channels - TIME_CHANNELS
 
     def extra_conds(self, **kwargs: Any) -> dict[str, Any]:
-        widths = {"cross_attn": self.model_config.unet_config["context_dim"], "pooled_output": self.adm_channels}
+        widths = {"cross_attn": self.model_config.unet_config["context_dim"], "pooled_output": self.pooled_channels}
         for name, width in widths.items():
             text = kwargs.get(name)
             if text is not None and text.shape[-1] != width:
                 raise ValueError(f"conditioning: its {name} is {text.shape[-1]} wide, the mini model's is {width}. It "
                                  "comes from another model's CLIP: encode the prompt with the CLIP output of "
                                  "STUNetLoadMini.")
+        kwargs = without_zeroed(kwargs)
         out = super().extra_conds(**kwargs)
-        said = kwargs.get(SAID)  # always there, or conditionings with and without a style would be run one by one
-        return {**out, SAID: out["y"] if said is None else comfy.conds.CONDRegular(said)}
+        concat, pooled = out["c_concat"].cond, kwargs.get("pooled_output")
+        times = told_times(kwargs, concat[:, :1])
+        said = kwargs.get(SAID, pooled)  # always passed, or conditionings with and without a style would be run one by one
+        return {**out, "c_concat": PerFrame(concat), "y": PerFrame(self.told(pooled, times)), SAID: PerFrame(self.told(said, times))}
+
+    def _apply_model(self, x: Tensor, t: Tensor, c_concat: Tensor | None = None, c_crossattn: Tensor | None = None,
+                     control: Any = None, transformer_options: dict[str, Any] | None = None, **kwargs: Any) -> Tensor:
+        options = {} if transformer_options is None else transformer_options
+        here = {name: of_window(value, len(x), options) for name, value in kwargs.items()}
+        return super()._apply_model(x, t, of_window(c_concat, len(x), options), c_crossattn, control, options, **here)
+
+
+def without_zeroed(conditioning: dict[str, Any]) -> dict[str, Any]:
+    """A conditioning without what ConditioningZeroOut, which zeroes what it knows, has left in it: its things, and how they move.
+
+    Style words may have been put into it before (then the pooled text is zero) or after (then what was said before them is).
+    """
+    pooled = conditioning.get("pooled_output")
+    silent, was_silent = (told is None or not told.any() for told in (pooled, conditioning.get(SAID, pooled)))
+    dropped = ({SAID, THINGS} if silent else {THINGS}) if silent or was_silent else set()
+    return {name: value for name, value in conditioning.items() if name not in dropped}
 
 
 def unet_config(config: MiniConfig) -> dict[str, Any]:
     """Arguments of ComfyUI's `UNetModel` for the same net as `stunet_core.mini.unet.UNet`."""
-    depth = [int(a) for a in config.attention]
-    n = config.num_res_blocks
+    per_block = list(zip((int(a) for a in config.attention), config.num_res_blocks, strict=True))
     return {
         "image_size": 32, "in_channels": config.in_channels, "model_channels": config.model_channels,
-        "out_channels": config.out_channels, "num_res_blocks": [n] * config.levels,
+        "out_channels": config.latent_channels, "num_res_blocks": list(config.num_res_blocks),
         "channel_mult": config.channel_mult, "use_spatial_transformer": True, "use_linear_in_transformer": True,
-        "transformer_depth": [d for d in depth for _ in range(n)],
-        "transformer_depth_output": [d for d in depth for _ in range(n + 1)],
+        "transformer_depth": [depth for depth, n in per_block for _ in range(n)],
+        "transformer_depth_output": [depth for depth, n in per_block for _ in range(n + 1)],
         "transformer_depth_middle": 1, "context_dim": config.context_dim, "num_heads": -1,
         "num_head_channels": config.head_channels, "legacy": False,
-        "num_classes": "sequential", "adm_in_channels": config.pooled_dim, "use_scale_shift_norm": config.scale_shift,
+        "num_classes": "sequential", "adm_in_channels": config.y_channels, "use_scale_shift_norm": True,
     }
 
 
@@ -125,10 +171,12 @@ def make_model(checkpoint: Checkpoint) -> ModelPatcher:
     parameters = sum(t.numel() for t in checkpoint.unet.values())
     dtype, cast = dtypes(device, parameters)
     config.set_inference_dtype(dtype, cast)
-    model = MiniModel(config, device=mm.unet_inital_load_device(parameters, dtype))
+    model = MiniModel(config, checkpoint.pose_head, device=mm.unet_inital_load_device(parameters, dtype))
     # Newer ComfyUIs' layers keep the type of what is loaded into them, whatever type they were made for.
     model.load_model_weights({f"unet.{key}": tensor.to(dtype) for key, tensor in checkpoint.unet.items()}, "unet.")
-    return ModelPatcher(model, load_device=device, offload_device=mm.unet_offload_device())
+    patcher = ModelPatcher(model, load_device=device, offload_device=mm.unet_offload_device())
+    wrap(patcher)
+    return patcher
 
 
 def dtypes(device: torch.device, parameters: int) -> tuple[torch.dtype, torch.dtype | None]:

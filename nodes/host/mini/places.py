@@ -1,65 +1,79 @@
-"""A MODEL that is shown where things are, instead of what the clock of its temporal layers guesses from the words."""
+"""A mini model that is told where the things of its prompt are."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ....stunet_core.editing.keep_mask import CELL, fitting
-from ....stunet_core.mini.places import check_places, check_strength, covered
+from ....stunet_core.mini.places import check_fits, check_places, poses_of
+from ..runtime.notices import say
 from ..runtime.step_range import check_time
-from ..walk.apply import SpaceTime, applied
-from .sampled_time import PLACES as KEY
+from .things import PLACES, THINGS, Places
+
+KEY = "stunet_places"
+LOUDEST = 4.0  # what old workflows may say; all above 1 counts as 1
 
 
-def place(model: ModelPatcher, mask: Tensor, strength: float) -> ModelPatcher:
-    """A clone of `model` whose clips have things where `mask` (f h w, or one for all frames) is white, as far as the weights obey.
+def place(model: ModelPatcher, mask: Tensor, strength: float, second: Tensor | None = None) -> ModelPatcher:
+    """A clone of `model` whose pictures or clips have their first thing where `mask` (f h w, or one for all) is white, the second one
+    where `second` is, as far as the weights obey.
 
-    `strength`, 0 to 4: how loudly it is shown; 1 is as loud as the clock's own guess.
+    `strength`, 0 to 1: how surely it is said; 1 is what the weights learned from.
 
-    Raises ValueError for a mask that is none, is black or white everywhere, for another strength, and when the model's batch cannot be
-    the frames of a clip. Whether it fits the clip and the weights, each sampling says before it begins.
+    Raises ValueError for a mask that is none, is black or white everywhere, for another strength, and for another model than the mini
+    model. Whether the masks fit the clip, each sampling says before it begins.
     """
     check_time(model)
-    check_places("mask", mask)
-    check_strength(strength)
+    check_model(model)
+    if not 0 <= strength <= LOUDEST:
+        raise ValueError(f"strength: {strength}; give 0 (it is not told where things are) to 1")
+    masks = [None if given is None else given.reshape(-1, *given.shape[-2:]) for given in (mask, second)]
+    for name, given in zip(("mask", "second_mask"), masks, strict=True):
+        if given is not None:
+            check_places(name, given)
     out = model.clone()
     out.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, KEY)  # of two, the last one counts
-    out.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, KEY, Placed(mask, strength))
+    out.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, KEY, Placed(masks[0], masks[1], min(strength, 1.0)))  # type: ignore[arg-type]
     return out
 
 
-class Placed:
-    """What ComfyUI calls before sampling: how much of each cell the mask covers, into the options of this sampling."""
+def check_model(model: ModelPatcher) -> None:
+    """Raises ValueError for a model that is shown no drafts."""
+    if not getattr(model.model, "shows_drafts", False):
+        raise ValueError(f"model of Place Things: {type(model.model).__name__} has no input for where things are; the mini model has. Use "
+                         "Follow Clip, a ControlNet or Conditioning (Set Area) instead, which work with this one")
 
-    def __init__(self, mask: Tensor, strength: float):
-        self.mask, self.strength = mask, strength
+
+class Placed:
+    """What ComfyUI calls before sampling: where things are in each frame, into the conditionings of this sampling."""
+
+    def __init__(self, mask: Tensor, second: Tensor | None, strength: float):
+        self.mask, self.second, self.strength = mask, second, strength
 
     def __call__(self, executor: Any, noise: Tensor, latent: Tensor, sampler: Any, sigmas: Tensor, denoise_mask: Tensor | None = None,
                  *args: Any, **kwargs: Any) -> Any:
-        guider = executor.class_obj
-        shown = self.fitted(noise.shape, applied(guider.model_options))
-        parts = [cond["concat_mask"] for group in guider.conds.values() for cond in group if cond.get("concat_mask") is not None]
-        if any((mask < 0.5).any() for mask in (*parts, *([] if denoise_mask is None else [denoise_mask]))):
+        conds = [cond for group in executor.class_obj.conds.values() for cond in group or ()]
+        masks = [cond["concat_mask"] for cond in conds if cond.get("concat_mask") is not None]
+        if any((mask < 0.5).any() for mask in (*masks, *([] if denoise_mask is None else [denoise_mask]))):
             raise ValueError("mask of Place Things: some of the clip is given (a picture, or what is around a hole), and says itself where "
-                             "things are; use the node where nothing is given: with CLIP Text Encode's conditioning and no noise mask")
-        guider.model_options.setdefault("transformer_options", {})[KEY] = shown  # ComfyUI's copy for this sampling
+                             "things are; use the node where nothing is given: with CLIP Text Encode's conditioning and no noise mask. "
+                             "For a second step that edits the clip, take the MODEL from before this node")
+        size = len(noise), *noise.shape[-2:]
+        first = self.poses("mask of Place Things", self.mask, size)
+        second = None if self.second is None else self.poses("second_mask of Place Things", self.second, size)
+        shown = [cond[THINGS].shown for cond in conds if cond.get(THINGS) is not None]
+        if not any(slots.any() for slots in shown):
+            say("Place Things: the prompt names nothing that the mini model has a picture of, so there is nothing to place")
+        elif second is not None and not any(slots[:, 1].any() for slots in shown):
+            say("second_mask of Place Things: the prompt names one thing, so both masks place that one")
+        for cond in conds:
+            cond[PLACES] = Places(first, second, self.strength)
         return executor(noise, latent, sampler, sigmas, denoise_mask, *args, **kwargs)
 
-    def fitted(self, shape: Sequence[int], clip_model: SpaceTime | None) -> Tensor:
-        """How much of each cell is covered, f 1 h w, times the strength, for latents of `shape`.
-
-        Raises ValueError when mask, clip and weights do not fit.
-        """
-        if clip_model is None:
-            raise ValueError("model of Place Things: it makes pictures, not clips; put Apply STUNet before or after this node")
-        if clip_model.skeleton.clock is None:
-            raise ValueError("model of Place Things: its temporal layers have no clock, so they never learned to look at where things are; "
-                             "use the bundled weights, or Follow Clip, which works with any")
-        frames, height, width = shape[0], shape[-2], shape[-1]
-        if frames == 1:
-            raise ValueError("latent: has one frame, which the image model makes by itself and without a clock; Place Things needs a clip")
-        mask = fitting("mask of Place Things", self.mask, frames, height * CELL, width * CELL)
-        return covered(mask, height, width, self.strength)
+    @staticmethod
+    def poses(name: str, mask: Tensor, size: tuple[int, ...]) -> Tensor:
+        """f 5. Raises ValueError when the mask does not fit `size`, frames x height x width in cells."""
+        frames, height, width = size
+        check_fits(name, mask, frames, height, width)
+        return poses_of(mask).expand(frames, -1)

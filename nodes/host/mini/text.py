@@ -1,7 +1,6 @@
-"""The embedded text encoder as a ComfyUI CLIP: core's prompt syntax, weights and chunks work on it."""
+"""The embedded text and picture encoders as a ComfyUI CLIP: core's prompt syntax, weights and chunks work on it."""
 
 import functools
-import logging
 from typing import Any
 
 import torch
@@ -11,13 +10,15 @@ from comfy.supported_models_base import ClipTarget
 from torch import Tensor, nn
 
 from ....stunet_core.mini.checkpoint import Checkpoint
+from ....stunet_core.mini.picture_encoder import PictureEncoder
 from ....stunet_core.mini.text import TextEncoder
 from ....stunet_core.mini.tokenizer import BEGIN, END, PAD, UNKNOWN, Tokenizer
+from .reading import Reading
+from .things import THINGS, Things
 
 KEY = "mini"  # of the tokens in the dictionary that ComfyUI passes from tokenizer to encoder
-UNKNOWN_SHOWN = 80  # characters of a prompt in the log
-
-log = logging.getLogger(__name__)
+PICTURES = "mini_pictures"  # in the same: the picture of each slot (9 12 12) or None, the left thing first
+NOTES = "stunet_notes"  # in the same and in the conditioning: sentences that say what was made of the prompt
 
 
 class Words:
@@ -38,21 +39,18 @@ class Words:
 
 
 class MiniTokenizer:
-    """Prompt -> chunks of (token, weight) pairs. Textual-inversion embeddings are read as words: none exist."""
+    """Prompt -> chunks of (token, weight) pairs, and pictures of its things. Textual-inversion embeddings are read as words: none exist."""
 
-    def __init__(self, tokenizer: Tokenizer, length: int, **_: Any):
-        self.tokenizer = tokenizer
+    def __init__(self, tokenizer: Tokenizer, length: int, reading: Reading, **_: Any):
+        self.tokenizer, self.reading = tokenizer, reading
         self.chunks = SDTokenizer(
             tokenizer, max_length=length, pad_with_end=False, pad_token=PAD, tokenizer_class=Words)
 
     def tokenize_with_weights(self, text: str, return_word_ids: bool = False, **kwargs: Any) -> dict[str, list]:
-        chunks = self.chunks.tokenize_with_weights(text, return_word_ids, **kwargs)
-        if text.strip() and not self.tokenizer.knows([pair[0] for chunk in chunks for pair in chunk]):
-            shown = text if len(text) <= UNKNOWN_SHOWN else text[:UNKNOWN_SHOWN] + "..."
-            log.warning("STUNet: the mini model knows no word of the prompt %r: it is the same as an unknown word. "
-                        "It knows %d words, such as %s.", shown, len(self.tokenizer.words),
-                        ", ".join(self.tokenizer.words[:8]))
-        return {KEY: chunks}
+        prompt = self.reading.prompt(text, weighted=not kwargs.pop("disable_weights", False))
+        told = " ".join(word if weight == 1 else f"({word}:{weight!r})" for word, weight in prompt.words)
+        return {KEY: self.chunks.tokenize_with_weights(told, return_word_ids, **kwargs), PICTURES: self.reading.pictures(prompt),
+                NOTES: list(prompt.notes)}
 
     def untokenize(self, token_weight_pair: list[tuple]) -> list[tuple]:
         return self.chunks.untokenize(token_weight_pair)
@@ -62,13 +60,14 @@ class MiniTokenizer:
 
 
 class MiniTextModel(nn.Module, ClipTokenWeightEncoder):
-    """The text encoder behind ComfyUI's prompt weighting; a long prompt's pooled text is that of its first chunk."""
+    """The encoders behind ComfyUI's prompt weighting; a long prompt's pooled text is that of its first chunk."""
 
     special_tokens = {"start": BEGIN, "end": END, "pad": PAD}
 
-    def __init__(self, encoder: TextEncoder, device: Any, dtype: torch.dtype, **_: Any):
+    def __init__(self, encoder: TextEncoder, pictures: PictureEncoder, device: Any, dtype: torch.dtype, **_: Any):
         super().__init__()
         self.encoder = encoder.eval().to(device=device, dtype=dtype)
+        self.pictures = pictures.eval().to(device=device, dtype=dtype)
         self.dtypes = {dtype}
 
     def set_clip_options(self, options: dict) -> None:
@@ -82,19 +81,30 @@ class MiniTextModel(nn.Module, ClipTokenWeightEncoder):
         context, pooled = self.encoder(torch.tensor(tokens, device=self.encoder.token_embedding.weight.device))
         return context.float(), pooled.float()
 
-    def encode_token_weights(self, token_weight_pairs: dict[str, list]) -> tuple[Tensor, Tensor]:
+    def encode_token_weights(self, token_weight_pairs: dict[str, list]) -> tuple[Tensor, Tensor, dict[str, Any]]:
+        """1 n c: each chunk of words, with the pictures behind it as in training; the pooled text, with what they add to it."""
         if KEY not in token_weight_pairs:
             raise ValueError(f"clip: the tokens are for {sorted(token_weight_pairs)}, not for the mini model: tokenize "
                              "with the CLIP output of STUNetLoadMini.")
-        return super().encode_token_weights(token_weight_pairs[KEY])
+        chunks = token_weight_pairs[KEY]
+        context, pooled = super().encode_token_weights(chunks)
+        pictures, shown = self.pictures.none()
+        for slot, picture in enumerate(token_weight_pairs.get(PICTURES, [])):
+            if picture is not None:
+                pictures[0, slot], shown[0, slot] = picture, True
+        tokens, added = self.pictures(pictures, shown)
+        words = context.unflatten(1, (len(chunks), -1))                                           # 1 chunks n c
+        seen = tokens.to(context)[:, None].expand(-1, len(chunks), -1, -1)
+        told = {THINGS: Things(pooled, pictures.float().cpu(), shown.cpu()), NOTES: token_weight_pairs.get(NOTES, [])}
+        return torch.cat([words, seen], dim=2).flatten(1, 2), pooled + added.to(pooled), told
 
     def load_sd(self, sd: dict[str, Tensor]) -> Any:
         return self.encoder.load_state_dict(sd, strict=False)
 
 
-def make_clip(checkpoint: Checkpoint) -> CLIP:
-    """The checkpoint's tokenizer and text encoder as a CLIP, in float32: it is far too small to gain from less."""
+def make_clip(checkpoint: Checkpoint, reading: Reading) -> CLIP:
+    """The checkpoint's tokenizer and encoders as a CLIP, in float32: they are far too small to gain from less."""
     target = ClipTarget(
-        functools.partial(MiniTokenizer, checkpoint.tokenizer, checkpoint.config.text_tokens),
-        functools.partial(MiniTextModel, checkpoint.text))
+        functools.partial(MiniTokenizer, checkpoint.tokenizer, checkpoint.config.text_tokens, reading),
+        functools.partial(MiniTextModel, checkpoint.text, checkpoint.pictures))
     return CLIP(target, model_options={"dtype": torch.float32})

@@ -9,9 +9,9 @@ from comfy_execution.utils import get_executing_context
 log = logging.getLogger(__name__)
 
 
-def say(text: str) -> None:
-    """Log a warning and show it on the node that runs now, if a page is open."""
-    log.warning("STUNet: %s", text)
+def say(text: str, level: int = logging.WARNING) -> None:
+    """Log a warning, or at another level, and show it on the node that runs now, if a page is open."""
+    log.log(level, "STUNet: %s", text)
     serving: Any = sys.modules.get("server")  # ComfyUI's; not there when nodes run without a server
     context, server = get_executing_context(), serving and getattr(serving.PromptServer, "instance", None)
     if context is not None and server is not None:

@@ -22,8 +22,9 @@ from einops import rearrange
 from torch import Tensor
 
 from ....stunet_core.model.attention import attend
-from ..mini.model import SAID, cpu_multiplies_bfloat16
+from ..mini.model import cpu_multiplies_bfloat16
 from ..runtime.streamed import unstreamed
+from ..walk.apply import SAID
 from ..walk.conditioning import check_vae
 
 CHECKS = 8  # noise levels at which the loss is compared before and after

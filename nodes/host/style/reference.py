@@ -22,7 +22,6 @@ from einops import repeat
 from torch import Tensor, nn
 
 from ....stunet_core.editing.fit_pictures import fit
-from ....stunet_core.editing.keep_mask import CELL
 from ....stunet_core.guidance.style import Seen, palette, repaint, shared
 from ....stunet_core.model.layout import read_layout
 from ..runtime.step_range import check_part, during
@@ -113,7 +112,8 @@ class Reference:
         """Keep r c h w, as the model sees latents, for a clip of height x width cells."""
         if (height, width) == self.size:
             return
-        pixels = fit(self.pictures, height * CELL, width * CELL, self.settings.fit)
+        cell = check_vae(self.vae)
+        pixels = fit(self.pictures, height * cell, width * cell, self.settings.fit, cell)
         latents = torch.cat([self.vae.encode(part) for part in pixels.split(MOST)])
         self.encoded, self.size = model.process_latent_in(latents), (height, width)
 

@@ -11,7 +11,7 @@ from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
 from ....stunet_core.guidance.textual_inversion import Found, Words, add_words
-from ..mini.model import SAID
+from ..walk.apply import SAID
 from .descent import Descent
 from .fitting import Loss, Task, half, prepared, shower
 

@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import comfy.conds
 import comfy.model_management as mm
 import torch
+import torch.nn.functional as F
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.model_base import BaseModel, SDXLRefiner
 from comfy.model_patcher import ModelPatcher
@@ -19,9 +21,7 @@ from ....stunet_core.model import strides
 from ....stunet_core.model.chunks import Chunks
 from ....stunet_core.model.layout import read_layout
 from ....stunet_core.model.skeleton import Skeleton
-from ....stunet_core.model.walk import Clip, check_loop, tell_time, walk
-from ..mini.model import SAID
-from ..mini.sampled_time import draw_time, told
+from ....stunet_core.model.walk import Clip, check_loop, walk
 from ..runtime.notices import say
 from ..runtime.weight_cache import Shelf
 from .mask_input import tell
@@ -29,6 +29,8 @@ from .motion_schedule import use_schedule
 from .spatial import ComfyHost, conditionings, embed
 
 KEY = "stunet"
+SAID = "stunet_said"  # among the U-Net's arguments: `y` as temporal layers hear it, where image layers hear another (a style's words)
+WHERE = "stunet_where"  # the same: how much of the strength acts in each cell, (b f) 1 h w
 SPLIT = "multigpu"  # core's key for a model's clones on further GPUs
 CHUNK = 8  # frames of the finest level at once in layers that treat each frame alone, at most; more where they take little
 LITTLE = 2**28  # bytes that a chunk may take without being counted: small clips need fewer chunks, and ComfyUI keeps more free
@@ -89,9 +91,6 @@ def apply_skeleton(shelf: Shelf, model: ModelPatcher, path: Path, *, loop: bool 
     use_schedule(out, None if motion is None or own_schedule else motion.betas)
     for kind in (WrappersMP.DIFFUSION_MODEL, WrappersMP.PREPARE_SAMPLING):
         out.remove_wrappers_with_key(kind, KEY)  # applied twice, the last one counts
-    out.remove_wrappers_with_key(WrappersMP.SAMPLER_SAMPLE, KEY)
-    if patcher.model.clock is not None:
-        out.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, KEY, draw_time)
     for kind, wrapper in ((WrappersMP.DIFFUSION_MODEL, SpaceTime(model.model, patcher.model, clip)),
                           (WrappersMP.PREPARE_SAMPLING, Prepare(clip, ratios or patcher.model.config.ratios)),
                           (WrappersMP.PREPARE_SAMPLING, tell)):
@@ -148,7 +147,8 @@ class SpaceTime:
             frames = x.shape[0] // rows
             if frames == 1:
                 return image_forward(x, timesteps, context, y, control, options, **extra)
-            clip = replace(self.clip, rows=rows, frames=frames, **told(options, rows, frames, x.device))
+            where = extra.pop(WHERE, None)
+            clip = replace(self.clip, rows=rows, frames=frames, where=self.clip.where if where is None else where[:, 0])
             return self.forward(net, x, timesteps, context, y, control, options, extra, clip)
 
         redirected = copy.copy(executor)
@@ -169,12 +169,11 @@ class SpaceTime:
         if x.dtype != dtype:
             raise ValueError(f"model: it now computes in {x.dtype}, but did in {dtype} when STUNet was applied. Put "
                              "the node that changes the precision before Apply STUNet.")
-        said = extra.get(SAID, y)  # a style added to the text says nothing of motion, and must not be heard as if it did
-        emb = tell_time(embed(net, x, timesteps, y, options, clip.frames), x, said, self.skeleton, clip)
+        emb = embed(net, x, timesteps, y, options, clip.frames)
         host = ComfyHost(net, x, timesteps, y, emb, context, control, options, extra, clip.frames)
         chunks = Chunks(self.chunk(x, clip.rows))
         tried = chunks.frames
-        out = walk(net, x, emb, said, self.skeleton, clip, host, chunks)
+        out = walk(net, x, emb, extra.get(SAID, y), self.skeleton, clip, host, chunks)
         if chunks.frames != tried:  # the next steps need not fail first
             self.fitted[clip.rows, *x.shape[1:]] = chunks.frames or CHUNK
         return out
@@ -186,11 +185,27 @@ class Prepare:
     def __init__(self, clip: Clip, ratios: Sequence[int]):
         self.clip, self.ratios = clip, ratios
 
-    def __call__(self, executor: Any, model: ModelPatcher, noise_shape: Sequence[int], *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, executor: Any, model: ModelPatcher, noise_shape: Sequence[int], conds: dict[str, list], *args: Any,
+                 **kwargs: Any) -> Any:
         """ComfyUI reckons with all frames at once; the walk holds one chunk, and the skips."""
         frames = noise_shape[0]
         check_loop(replace(self.clip, frames=frames), self.ratios)
-        return executor(model, [reckoned(frames), *noise_shape[1:]], *args, **kwargs)
+        if self.clip.where is not None:
+            self.show(conds, noise_shape)
+        return executor(model, [reckoned(frames), *noise_shape[1:]], conds, *args, **kwargs)
+
+    def show(self, conds: dict[str, list], noise_shape: Sequence[int]) -> None:
+        """Give each conditioning the strength mask in cells, so that ComfyUI cuts it to the conditioning's area as it cuts the latents.
+
+        Raises ValueError when the mask has another number of frames than the clip.
+        """
+        where, frames = self.clip.where, noise_shape[0]
+        assert where is not None
+        if len(where) not in (1, frames):
+            raise ValueError(f"strength_mask: it has {len(where)} frames, the clip {frames}; give 1 for all frames, or one for each")
+        small = F.interpolate(where[:, None].float(), size=tuple(noise_shape[-2:]), mode="area").expand(frames, -1, -1, -1)
+        for cond in (cond for group in conds.values() for cond in group or ()):
+            cond["model_conds"] = {**cond.get("model_conds", {}), WHERE: comfy.conds.CONDNoiseShape(small)}
 
 
 def reckoned(frames: int) -> int:

@@ -8,7 +8,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ....stunet_core.editing.keep_mask import CELL, cells, padded
+from ....stunet_core.editing.keep_mask import CELL, MINI_CELL, cells, padded
 from ....stunet_core.editing.steps import Step, nothing
 from ....stunet_core.editing.tasks import Task
 from ..runtime.progress import progress
@@ -22,13 +22,12 @@ def conditioned(positive: list, negative: list, vae: Any, task: Task) -> tuple[l
 
     As core's InpaintModelConditioning does it, with three differences. The mask is that of the latent's cells, so that
     no later resizing rounds it, and a cell counts as given only if all its pixels are. In given cells the model sees the
-    frame encoded whole, in all others the frame with grey for what is to be made. Sides that are no multiple of 8 are
-    padded, not cropped.
+    frame encoded whole, in all others the frame with grey for what is to be made. Sides that are no multiple of a cell
+    are padded, not cropped.
 
-    Raises ValueError when the VAE is none of images with cells of 8x8 pixels.
+    Raises ValueError when the VAE is none of images with cells of 8x8 or 16x16 pixels.
     """
-    check_vae(vae)
-    keep = cells(task.keep)  # f h w, in cells
+    keep = cells(task.keep, check_vae(vae))  # f h w, in cells
     step = progress(2 * len(keep))
     whole = encode(vae, len(keep), lambda i: task.given[i], step)
     hidden = encode(vae, len(keep), lambda i: torch.where(task.keep[i, ..., None], task.given[i], GREY), step)
@@ -39,18 +38,20 @@ def conditioned(positive: list, negative: list, vae: Any, task: Task) -> tuple[l
     return told[0], told[1], {"samples": whole, "noise_mask": mask}
 
 
-def check_vae(vae: Any) -> None:
-    """Raises ValueError for a VAE of videos, or of another cell size; nothing is loaded for it."""
+def check_vae(vae: Any) -> int:
+    """How many pixels a cell is wide. Raises ValueError for a VAE of videos, or of another cell size; nothing is loaded for it."""
     if vae.latent_dim != 2:
         raise ValueError("vae: it encodes clips, not single images; connect the VAE of the mini model, SD1.5, SD2.x or "
                          "SDXL.")
-    if vae.spacial_compression_encode() != CELL:
-        raise ValueError(f"vae: its cells are {vae.spacial_compression_encode()} pixels wide, {CELL} are needed; connect "
-                         "the VAE of the mini model, SD1.5, SD2.x or SDXL.")
+    cell = int(vae.spacial_compression_encode())
+    if cell not in (CELL, MINI_CELL):
+        raise ValueError(f"vae: its cells are {cell} pixels wide, {CELL} or {MINI_CELL} are needed; connect the VAE of the mini model, "
+                         "SD1.5, SD2.x or SDXL.")
+    return cell
 
 
 def encode(vae: Any, frames: int, frame: Callable[[int], Tensor], step: Step = nothing) -> Tensor:
-    """`frame(i)` (H W 3) for all i -> F c h/8 w/8; frames equal to the one before are encoded once, and few are held."""
+    """`frame(i)` (H W 3) for all i -> F c h/cell w/cell; frames equal to the one before are encoded once, and few are held."""
     latents: list[Tensor] = []
     waiting: list[Tensor] = []
     index: list[int] = []
@@ -58,7 +59,7 @@ def encode(vae: Any, frames: int, frame: Callable[[int], Tensor], step: Step = n
 
     def flush() -> None:
         mm.throw_exception_if_processing_interrupted()
-        pixels = padded(rearrange(waiting, "f h w c -> f c h w"))
+        pixels = padded(rearrange(waiting, "f h w c -> f c h w"), check_vae(vae))
         latents.append(vae.encode(rearrange(pixels, "f c h w -> f h w c")))
         waiting.clear()
 

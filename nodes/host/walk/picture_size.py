@@ -8,18 +8,17 @@ import torch
 from ....stunet_core.editing.model_size import KEEP, Margins, ModelSize, Sizing, grown, sizing
 from ..runtime.notices import say
 
-# By the width of a prompt: the mini model (at 1.5 times its side it draws streaks), SD1.5, SD2.x, SDXL.
-SIZES = {128: ModelSize(128, least=0.6, most=1.6), 768: ModelSize(512, 0.0, 2.25), 1024: ModelSize(768, 0.0, 2.25),
-         2048: ModelSize(1024, 0.0, 2.25)}
+MINI_CELL = 16  # pixels; those of all other models are 8
+MINI = ModelSize(256, least=0.6, most=1.6)  # at 1.5 times its side it draws streaks
+OTHERS = {768: ModelSize(512, 0.0, 2.25), 1024: ModelSize(768, 0.0, 2.25), 2048: ModelSize(1024, 0.0, 2.25)}  # by the width of a prompt
 BYTES = 40  # of main memory that a pixel of a clip takes: what is given, what is made of it, what Composite returns, and their masks
 
 
 def known_size(vae: Any, conditioning: list) -> ModelSize | None:
-    """The size of the model that `vae` and prompt belong to: the mini model, SD1.5, SD2.x or SDXL; None for any other.
-
-    `vae` is for models whose prompts are equally wide; none of these are.
-    """
-    return SIZES.get(conditioning[0][0].shape[-1]) if conditioning else None
+    """The size of the model that `vae` and prompt belong to: the mini model, SD1.5, SD2.x or SDXL; None for any other."""
+    if getattr(vae, "latent_dim", 2) == 2 and vae.spacial_compression_encode() == MINI_CELL:
+        return MINI
+    return OTHERS.get(conditioning[0][0].shape[-1]) if conditioning else None
 
 
 def brought(name: str, pictures: torch.Tensor, choice: str, vae: Any, conditioning: list, frames: int) -> Sizing:

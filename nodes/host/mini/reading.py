@@ -1,0 +1,75 @@
+"""Prompts as the mini model is told them: core's syntax for weights, words of its world, and pictures of the things named."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from comfy.sd1_clip import escape_important, token_weights, unescape_important
+from torch import Tensor
+
+from ....stunet_core.mini.autoencoder import Autoencoder
+from ....stunet_core.mini.book import Book, load_book
+from ....stunet_core.mini.checkpoint import Checkpoint
+from ....stunet_core.mini.inputs import SLOTS
+from ....stunet_core.mini.prompt.prompt import Prompt, Shown
+from ....stunet_core.mini.prompt.reader import read_prompt
+from ....stunet_core.mini.prompt.tables import load_tables
+from ....stunet_core.mini.recolour import recolour_picture
+from ..runtime.files import WEIGHTS
+from ..runtime.notices import say
+from ..runtime.weight_cache import Shelf
+
+BOOK, WORDS = "book.safetensors", "words.tsv.gz"  # in the pack's weights
+Read = Callable[[Sequence[tuple[str, float]]], Prompt]  # parts of a prompt and their weights -> what it says
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How prompts are read, and what shows the things they name."""
+
+    read: Read
+    autoencoder: Autoencoder
+    book: Book
+
+    def prompt(self, text: str, weighted: bool = True) -> Prompt:
+        """What `text` says, its parentheses read as core reads them if `weighted`; what was made of it is said on the node."""
+        parts = token_weights(escape_important(text), 1.0) if weighted else [(text, 1.0)]
+        prompt = self.read([(unescape_important(part), weight) for part, weight in parts])
+        if prompt.notes:
+            say("; ".join(prompt.notes), logging.WARNING if prompt.unknown else logging.INFO)
+        return prompt
+
+    def pictures(self, prompt: Prompt) -> list[Tensor | None]:
+        """The picture (9 12 12) of each slot, None where there is none."""
+        shown = [self.picture(thing) for thing in prompt.things[:SLOTS]]
+        return [*shown, *[None] * (SLOTS - len(shown))]
+
+    def picture(self, thing: Shown) -> Tensor:
+        """The thing's page in the book, in its style and colour."""
+        picture = self.book.picture(thing.entry, thing.style)
+        if thing.colour is None:
+            return picture
+        weight = next(self.autoencoder.parameters())  # wherever ComfyUI has put the VAE meanwhile
+
+        def run(module: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+            return lambda x: module(x.to(weight)).to(x)
+
+        return recolour_picture(picture, thing.colour, run(self.autoencoder.decode), run(self.autoencoder.encode))
+
+
+def reading(shelf: Shelf, checkpoint: Checkpoint) -> Reading:
+    """Prompts read in ten languages, with the pack's picture book.
+
+    Raises ValueError naming a file that is missing or damaged, or a book whose pictures are not what this model is shown.
+    """
+    path = WEIGHTS / BOOK
+    book = shelf.take(path, "book", lambda: load_book(path))
+    wanted = checkpoint.config.picture_shape
+    if book.shape != wanted:
+        own, model = ("x".join(map(str, shape)) for shape in (book.shape, wanted))
+        raise ValueError(f"{path}: its pictures are {own}, and the mini model is shown {model} (channels, height, width): book and model "
+                         "are of different versions; update the pack, or make the book anew with `python -m tools.make_book --mini FILE`")
+    tables = shelf.take(path, "tables", lambda: load_tables(book, WEIGHTS / WORDS))
+    return Reading(lambda parts: read_prompt(parts, book, tables), checkpoint.autoencoder, book)

@@ -1,0 +1,46 @@
+"""What a prompt shows, as it travels in conditioning from the CLIP to the model."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ....stunet_core.mini.draft import drafts
+from ....stunet_core.mini.places import placed
+from ....stunet_core.mini.pose_head import PoseHead
+
+THINGS = "stunet_things"  # in a conditioning: `Things`
+PLACES = "stunet_places"  # in a conditioning: `Places`
+
+
+@dataclass(frozen=True)
+class Things:
+    """`words`: 1 p, pooled, without what pictures add; `pictures`: 1 2 9 12 12; `shown`: 1 2, which slots show one."""
+
+    words: Tensor
+    pictures: Tensor
+    shown: Tensor
+
+
+@dataclass(frozen=True)
+class Places:
+    """The poses (f 5) of the first and the second thing that a user told, and how surely, 0 to 1."""
+
+    first: Tensor
+    second: Tensor | None
+    strength: float
+
+
+def draft(head: PoseHead, things: Things | None, places: Places | None, times: Tensor, height: int, width: int) -> Tensor | None:
+    """The pictures of the prompt's things drawn where they are at `times` (f; NaN: not known) : f 18 h w; None if it shows nothing."""
+    if things is None or not things.shown.any():
+        return None
+    frames, weight = len(times), next(head.parameters())
+
+    def every(value: Tensor) -> Tensor:
+        return value[:1].to(weight.device).expand(frames, *[-1] * (value.ndim - 1))
+
+    poses = head.poses(every(things.words.to(weight)), times.to(weight.device))
+    if places is not None:
+        poses = placed(poses, places.first.to(poses), None if places.second is None else places.second.to(poses),
+                       bool(things.shown[0, 1]), places.strength)
+    return drafts(poses, every(things.pictures.to(weight)), every(things.shown), height, width)

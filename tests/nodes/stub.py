@@ -1,0 +1,37 @@
+"""The tiny mini model's CLIP with a stub of a reader and of a book: words as typed, and a picture for a rocket and a second one."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import torch
+
+from stunet_core.mini.checkpoint import load_checkpoint
+from tests.tiny import CONFIG
+
+ROCKET, UP = 3, 4  # pages
+
+
+class Page:
+    """A book of two pictures."""
+
+    def picture(self, entry: int, style: str) -> torch.Tensor:
+        assert entry in (ROCKET, UP) and style == "flat"
+        return torch.randn(CONFIG.picture_shape, generator=torch.Generator().manual_seed(entry)).clamp(-1, 1)
+
+
+def reading_clip(graph: Any) -> Any:
+    """The CLIP of the tiny weights; "rocket" is shown, in red if "red" is said, and "up" as a second thing."""
+    modules = "nodes.host.mini.reading", "nodes.host.mini.text", "stunet_core.mini.prompt.prompt"
+    reading, text, kinds = (graph.pack.module(name) for name in modules)
+    checkpoint = load_checkpoint(graph.weights / "mini.safetensors")
+
+    def read(parts: Any) -> Any:
+        typed = tuple((word, weight) for text, weight in parts for word in re.findall(r"[a-z0-9]+", text.lower()))
+        words = [word for word, _ in typed]
+        things = [kinds.Shown(ROCKET, "rocket", "flat", "red" if "red" in words else None, "rocket", "name")] if "rocket" in words else []
+        things += [kinds.Shown(UP, "up", "flat", None, "up", "name")] if things and "up" in words else []
+        return kinds.Prompt(typed, tuple(things), notes=("rocket: as it is in the book",) if things else ())
+
+    return text.make_clip(checkpoint, reading.Reading(read, checkpoint.autoencoder, Page()))
