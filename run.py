@@ -22,6 +22,7 @@ STAGES = {
     "autoencoder": "the autoencoder: 256x256 frames to 16x16x8 latents and back",
     "text": "the text encoder: what captions say, motion words included",
     "image": "the image model: single frames from captions, pictures of things and drafts (needs autoencoder and text)",
+    "poses": "the pose head alone: where things are when, on scenes that nobody draws (needs image)",
     "video": "the space-time skeleton on the frozen image model: whole clips, all tasks mixed (needs image)",
     "judges": "the classifiers that only measure: what a clip shows, and how it moves (no other stage needs them)",
     "export": "no training: writes weights/ from the checkpoints in runs/",

@@ -44,7 +44,7 @@ class Models:
 
 def load_runs(folder: Path, *, skeleton: bool) -> Models:
     """The averaged weights of the trainers' checkpoints under `folder`. FileNotFoundError names a stage that has none yet."""
-    mini = load.load_mini(folder / "image" / "state.pt")
+    mini = load.load_mini(load.image_of(folder))
     moving = load.load_skeleton(folder / "video" / "state.pt", mini.unet) if skeleton else None
     return Models(mini, load.load_autoencoder(folder / "autoencoder" / "state.pt"), moving)
 

@@ -19,14 +19,15 @@ from training.common.batches import IMAGE_SHARES, VIDEO_SHARES, Batch, draw_batc
 from training.common.cache import Cache, covered, shares
 from training.common.conditions import IMAGE_TASKS, MEMORY, VIDEO_TASKS, draw_tasks, keep_batch, keep_mask, model_input, shifted
 from training.common.data import picture, poses_of, told_times, training_scene
-from training.common.load import load_mini
+from training.common.load import image_of, load_mini
 from training.common.losses import draw_timesteps, pose_loss
 from training.common.mini import Mini, fill_grown
 from training.common.muon import Muon, orthogonal
 from training.common.run_state import Run, Schedule, add_arguments, read_state, start
 from training.common.sampling import Asked, Told, guided, sample, sample_images
+from training.stages import poses
 from training.stages.export import export_image
-from training.world import KINDS, OBJECT_NAMES, Scene, Thing, library, render, sprites
+from training.world import KINDS, OBJECT_NAMES, Scene, Thing, library, render, sprites, vocabulary
 from training.world.sprites import sprite
 
 PICTURE = CONFIG.picture_shape
@@ -198,7 +199,8 @@ def test_a_draft_at_the_true_pose_covers_the_thing(motion):
         made = picture(sprite("car", "flat").levels[0], rng)
         seen = torch.zeros(3, 2, *PICTURE)
         seen[:, 0, 8] = torch.from_numpy(made.coverage) * 2 - 1
-        found = drafts(torch.from_numpy(poses_of(clip)), seen, shown, 16, 16, torch.full((3, 2), made.length))[:, 8]
+        where = torch.from_numpy(poses_of(scene, np.array([10, 40, 70])))
+        found = drafts(where, seen, shown, 16, 16, torch.full((3, 2), made.length))[:, 8]
         assert (found - true).abs().sum() < 0.3 * true.sum()
 
 
@@ -212,9 +214,9 @@ def test_pictures_of_the_book_are_as_drafts_take_them():
 
 def test_poses_count_things_from_the_left():
     scene = Scene(tuple(Thing("apple", "flat", 0.25, x, 0.5, "still") for x in (0.2, 0.8)), "blue")
-    poses = poses_of(render(scene, size=64, only=[0, 5]))
-    assert poses.shape == (2, 3, 5) and poses[0, :, 4].tolist() == [1, 1, 0]
-    assert np.allclose(poses[:, :2, 0], [0.2, 0.8]) and np.allclose(poses[:, :2, 2], -2)
+    where = poses_of(scene, np.array([0, 5]))
+    assert where.shape == (2, 3, 5) and where[0, :, 4].tolist() == [1, 1, 0]
+    assert np.allclose(where[:, :2, 0], [0.2, 0.8]) and np.allclose(where[:, :2, 2], -2)
 
 
 def test_training_scenes_leave_out_what_is_never_seen():
@@ -317,6 +319,36 @@ def test_what_is_exported_is_what_was_trained(tmp_path):
     assert found.tokenizer.words == mini.tokenizer.words
     for name, value in mini.state_dict().items():
         assert torch.allclose(value, found.state_dict()[name], atol=0.02, rtol=0.01), name
+
+
+def test_the_image_model_of_a_run_is_found_with_the_pose_head_that_was_trained_last(tmp_path):
+    torch.manual_seed(0)
+    trainer = poses.PoseTrainer(Mini(["red", "rocket"]))
+    words = {"words": list(trainer.mini.tokenizer.words)}
+    for name in ("image", "poses"):
+        with torch.no_grad():
+            trainer.mini.pose_head.net[0].bias += 1
+        Run(tmp_path / name, trainer, torch.optim.SGD(trainer.mini.pose_head.parameters(), 0.1), Schedule(1, 0.1), extra=words).save()
+    found = load_mini(image_of(tmp_path))
+    assert found.tokenizer.words == trainer.mini.tokenizer.words
+    for name, value in trainer.mini.state_dict().items():
+        assert torch.equal(value, found.state_dict()[name]), name
+
+
+def test_the_pose_head_learns_alone_on_scenes_that_nobody_draws():
+    torch.manual_seed(0)
+    trainer = poses.PoseTrainer(Mini(vocabulary()))
+    ids, times, where = poses.draw(np.random.default_rng(0), trainer.mini, 16)
+    assert times.shape == (16, poses.MOMENTS) and where.shape == (16, poses.MOMENTS, 3, 5)
+    optimizer = torch.optim.Adam([p for p in trainer.parameters() if p.requires_grad], 3e-3)
+    losses = []
+    for _ in range(30):
+        losses.append(pose_loss(trainer(ids, times), where))
+        losses[-1].backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert losses[-1] < 0.6 * losses[0]
+    assert all(p.grad is None for name, p in trainer.named_parameters() if "pose_head" not in name)
 
 
 def test_images_follow_from_the_seed_and_what_is_told():

@@ -20,7 +20,7 @@ from .conditions import MEMORY, TELLING, draw_tasks, keep_batch, shifted
 from .mini import Mini
 
 ON_THING, ON_LOCAL = 0.4, 0.4  # of a cell, from which it counts as the thing's
-JITTER = (0.02, 0.02, 0.09, 0.10, 0.0)  # deviation of the poses that drafts are drawn at, as the head guesses no better
+JITTER = (0.008, 0.008, 0.05, 0.05, 0.0)  # deviation of the poses that drafts are drawn at: things come to stand where they are drafted
 APART = 3  # cells by which a memory of another time is moved
 
 
@@ -36,12 +36,11 @@ class Shares:
     draft: float = 0.88           # a draft is shown
     draft_timeless: float = 0.40
     draft_given: float = 0.35
-    guessed: float = 0.45         # the draft stands where the head guesses, else where the thing is
+    guessed: float = 0.12         # the draft stands where the head guesses, else where the thing is
 
 
 IMAGE_SHARES = Shares()
-VIDEO_SHARES = Shares(wordless_given=0.25, timeless=0.10, pictureless=0.06, pictureless_given=0.5, draft=0.93, draft_given=0.2,
-                      guessed=0.65)
+VIDEO_SHARES = Shares(wordless_given=0.25, timeless=0.10, pictureless=0.06, pictureless_given=0.5, draft=0.93, draft_given=0.2)
 
 
 @dataclass(frozen=True)

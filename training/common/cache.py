@@ -101,7 +101,7 @@ def draw(number: int, kind: str, seed: int) -> Drawn:
     local = clip.local_mask if scene.local != "water" else np.zeros_like(clip.local_mask)  # rippling water is a background
     return Drawn(clip.frames, pictures, {
         "captions": captions, "times": told_times(scene, np.array(only)), "things": covered(scene, clip.masks), "local": shares(local),
-        "labels": list(labels(scene).values()), "lengths": lengths, "shown": len(pictures), "poses": poses_of(clip)})
+        "labels": list(labels(scene).values()), "lengths": lengths, "shown": len(pictures), "poses": poses_of(scene, np.array(only))})
 
 
 @torch.inference_mode()

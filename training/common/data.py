@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -14,8 +15,9 @@ from stunet_core.mini.draft import DRAWN, FILLED, INSTANCES
 from stunet_core.mini.recolour import GROUND
 from stunet_core.mini.tokenizer import Tokenizer
 
-from ..world import OBJECT_NAMES, Clip, Scene, caption, labels, library, render, sample_scene
+from ..world import OBJECT_NAMES, Scene, caption, labels, library, render, sample_scene
 from ..world.motion import ahead
+from ..world.render import tracks_of
 from ..world.scene import SPEEDS
 
 FRAMES, SIZE, FPS = 80, 256, 16
@@ -26,11 +28,16 @@ NAMED = 0.45        # share of scenes with things that captions have a word for,
 TWO, VARIANT, COLOUR = 0.17, 0.22, 0.13  # shares of the scenes that models train on (`sample_scene`)
 
 
+@lru_cache(maxsize=1)
+def trained_on() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The things that models train on: those that captions have a word for, and the others."""
+    known, drawn = frozenset(OBJECT_NAMES), library.trained()
+    return tuple(name for name in drawn if name in known), tuple(name for name in drawn if name not in known)
+
+
 def training_scene(rng: np.random.Generator) -> Scene:
     """A scene as models train on it: one thing in eight, and a tenth of the combinations, never come."""
-    drawn = library.trained()
-    named = [name for name in drawn if name in OBJECT_NAMES]
-    others = [name for name in drawn if name not in OBJECT_NAMES]
+    named, others = trained_on()
     things = named if not others or rng.random() < NAMED else others
     return sample_scene(rng, things, two=TWO, variant=VARIANT, colour=COLOUR)
 
@@ -42,15 +49,12 @@ def told_times(scene: Scene, frames: np.ndarray) -> np.ndarray:
     return (frames - (FRAMES - 1) / 2 + FPS * ahead(thing)) * (thing.speed / SPEEDS[thing.pace])
 
 
-def poses_of(clip: Clip) -> np.ndarray:
-    """Where each thing is, as the pose head guesses it: float32 f INSTANCES 5: x, y (shares of the frame, of its centre), log2 of its
-    longer side, angle (radians, clockwise), 1 where there is such a thing."""
-    count, frames, size = clip.masks.shape[:3]
-    out = np.zeros((frames, INSTANCES, 5), np.float32)
-    out[:, :count, :2] = clip.centres.swapaxes(0, 1) / size
-    out[:, :count, 2] = np.log2(clip.scales).T
-    out[:, :count, 3] = clip.angles.T
-    out[:, :count, 4] = 1
+def poses_of(scene: Scene, frames: np.ndarray) -> np.ndarray:
+    """Where each thing is in `frames` (n, from 0) of a clip, as the pose head guesses it: float32 n INSTANCES 5: x, y (shares of the
+    frame, of its centre), log2 of its longer side, angle (radians, clockwise), 1 where there is such a thing."""
+    out = np.zeros((len(frames), INSTANCES, 5), np.float32)
+    for k, track in enumerate(tracks_of(scene, frames / FPS)):
+        out[:, k] = np.column_stack([track.centre, np.log2(track.scale), track.angle, np.ones(len(frames))])
     return out
 
 

@@ -14,6 +14,7 @@ from .mini import Mini, new_skeleton
 from .run_state import averaged, read_state
 
 SHIPPED = ".safetensors"
+TRAINED = "mini."  # in the states of the stages that train it, beside heads that only they need
 
 
 def load_autoencoder(path: Path = Path("runs/autoencoder/state.pt")) -> Autoencoder:
@@ -28,6 +29,12 @@ def load_autoencoder(path: Path = Path("runs/autoencoder/state.pt")) -> Autoenco
     return model.eval().requires_grad_(False)
 
 
+def image_of(runs: Path) -> Path:
+    """The image model that the stages in `runs` ended with: with the pose head trained on, if it was."""
+    last = runs / "poses" / "state.pt"
+    return last if last.is_file() else runs / "image" / "state.pt"
+
+
 def load_mini(path: Path = Path("runs/image/state.pt")) -> Mini:
     """The image model of any of these files."""
     if path.suffix == SHIPPED:
@@ -37,7 +44,8 @@ def load_mini(path: Path = Path("runs/image/state.pt")) -> Mini:
         model, _ = lab.from_lab(path)
     else:
         model = Mini(state["words"])
-        model.load_state_dict(averaged(state))
+        weights = averaged(state)
+        model.load_state_dict({name.removeprefix(TRAINED): value for name, value in weights.items() if name.startswith(TRAINED)})
     return model.eval().requires_grad_(False)
 
 

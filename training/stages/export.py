@@ -21,7 +21,7 @@ from stunet_core.mini.checkpoint import colours, save_checkpoint
 
 from ..common.data import frame_batch
 from ..common.lab import autoencoder_from_lab, from_lab, skeleton_from_lab
-from ..common.load import load_autoencoder, load_mini, load_skeleton
+from ..common.load import image_of, load_autoencoder, load_mini, load_skeleton
 from ..common.mini import Mini
 
 LICENCES = "Trained only on frames rendered from openly licensed emoji art (MIT, Apache-2.0): training/world/sprites/LICENSES.md"
@@ -70,8 +70,8 @@ def main() -> None:
         autoencoder = autoencoder_from_lab(args.lab_autoencoder or args.lab.with_name("ae2.pt"))
         record: dict[str, Any] = {"image": {"steps": steps, "from": "the trial's scripts"}}
     else:
-        model, autoencoder = load_mini(args.runs / "image" / "state.pt"), load_autoencoder(args.runs / "autoencoder" / "state.pt")
-        record = {name: stage(args.runs / name / "state.pt") for name in ("autoencoder", "text", "image")}
+        model, autoencoder = load_mini(image_of(args.runs)), load_autoencoder(args.runs / "autoencoder" / "state.pt")
+        record = {name: stage(args.runs / name / "state.pt") for name in ("autoencoder", "text", "image", "poses")}
     frames, _ = frame_batch(np.random.default_rng(0), 48)
     export_image(args.out / "mini.safetensors", model, autoencoder, frames, about | record)
 

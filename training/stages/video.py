@@ -1,4 +1,4 @@
-"""Stage 4: the temporal skeleton, on clips, with the image model frozen (Lumiere, 2401.12945, sec. 3.1).
+"""Stage 5: the temporal skeleton, on clips, with the image model frozen (Lumiere, 2401.12945, sec. 3.1).
 
 All tasks are mixed from the start. Each step sees whole clips or cuts of them (`--frames`), which hear when their frames are where nothing
 is given. Half of the noise is shared by all frames of a clip (2305.10474).
@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, nargs="+", default=[80, 40],
                         help="frames of a clip seen at once: one of these in each step; of shorter cuts as many more (default: 80 40)")
     parser.add_argument("--init", type=Path, help="begin with the temporal layers of this file (state.pt, .safetensors)")
-    parser.add_argument("--image", type=Path, default=Path("runs/image/state.pt"), help="stage 3, or any file with an image model")
+    parser.add_argument("--image", type=Path, default=Path("runs/image/state.pt"), help="stage 3 or 4, or any file with an image model")
     parser.add_argument("--autoencoder", type=Path, default=Path("runs/autoencoder/state.pt"), help="stage 1, or any file with one")
     parser.add_argument("--data", type=Path, default=Path("runs/clips.pt"), help="cache of encoded clips, made if missing")
     parser.add_argument("--scenes", type=int, default=3000, help="clips in that cache (default: %(default)s)")

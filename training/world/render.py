@@ -75,10 +75,7 @@ def render(
     if len(index) == 0 or index.min() < 0 or index.max() >= frames:
         raise ValueError(f"only: needs frame indices in 0..{frames - 1}, got {list(index)}")
     seconds = start + index / fps
-    tracks = [poses(thing, seconds - CLIP_SECONDS / 2) for thing in scene.things]
-    if scene.camera is not None:
-        views = np.array([view(scene.camera, float(s) - CLIP_SECONDS / 2) for s in seconds])
-        tracks = [seen_from(views, track) for track in tracks]
+    tracks = tracks_of(scene, seconds)
     drawings = [sprite(thing.object, thing.style, thing.colour, thing.variant) for thing in scene.things]
     out = np.empty((len(index), size, size, 3), np.uint8)
     masks = np.zeros((len(scene.things), len(index), size, size), bool)
@@ -99,6 +96,15 @@ def render(
         np.stack([track.angle for track in tracks]),
         local_mask,
     )
+
+
+def tracks_of(scene: Scene, seconds: np.ndarray) -> list[Poses]:
+    """Where each thing is in the frame at `seconds` [F] of the clip, as the camera sees it."""
+    tracks = [poses(thing, seconds - CLIP_SECONDS / 2) for thing in scene.things]
+    if scene.camera is not None:
+        views = np.array([view(scene.camera, float(s) - CLIP_SECONDS / 2) for s in seconds])
+        tracks = [seen_from(views, track) for track in tracks]
+    return tracks
 
 
 def seen_from(views: np.ndarray, track: Poses) -> Poses:
