@@ -23,6 +23,7 @@ from .sampler import STUNetSampler
 from .steady import STUNetSteady
 from .style_reference import STUNetStyleReference
 from .style_words import STUNetAddWords, STUNetFitWords
+from .thing_from_picture import STUNetThingFromPicture
 
 
 class STUNetExtension(ComfyExtension):
@@ -40,7 +41,7 @@ class STUNetExtension(ComfyExtension):
                 STUNetImageToVideo, STUNetKeyframes, STUNetAnimateRegion, STUNetInpaint, STUNetOutpaint, STUNetExtend,
                 STUNetComposite, STUNetTrackMask, STUNetMaskPath, STUNetClipReport,
                 STUNetStyleReference, STUNetFitStyle, STUNetBlendStyle, STUNetFitWords, STUNetAddWords,
-                STUNetMotionLora, STUNetSteady, STUNetFollow, STUNetPlaces]
+                STUNetMotionLora, STUNetSteady, STUNetFollow, STUNetPlaces, STUNetThingFromPicture]
 
     def loader(self, node: type[io.ComfyNode]) -> Any:
         """`node` with this extension's shelf; a subclass, so that no state hangs on the module's own class."""

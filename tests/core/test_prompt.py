@@ -141,3 +141,38 @@ def test_a_damaged_table_of_words_is_named(book: Book, tmp_path: Path) -> None:
             load_tables(book, broken)
     with pytest.raises(ValueError, match="missing"):
         load_tables(book, tmp_path / "none.tsv.gz")
+
+
+OWN = [  # prompt, which, the caption, the things of which the user's own are "*"
+    ("my mascot flying up", ["auto"], "a zzz flying up", ["*mascot"]), ("it spins", ["auto"], "a zzz spinning", ["*"]),
+    ("a dog running", ["auto"], "a zzz running", ["*dog"]), ("", ["auto"], "a zzz", ["*"]),
+    ("a thing bouncing in the forest", ["auto"], "a zzz bouncing in the forest", ["*"]),
+    ("a dog and my mascot running", ["auto"], "a dog and a zzz running", ["dog", "*mascot"]),
+    ("a dog and my mascot running", ["first"], "a zzz running", ["*dog"]),
+    ("a dog and a cat running", ["second"], "a dog and a zzz running", ["dog", "*cat"]),
+    ("a dog, a cat and my mascot jumping", ["auto"], "a dog and a zzz jumping", ["dog", "*mascot"]),
+    ("a dog and a cat running", ["first", "second"], "a zzz and a zzz running", ["*dog", "*cat"]),
+    ("my mascot in Zanzibar", ["auto"], "a zzz", ["*mascot"]), ("a quasimodo dog", ["auto"], "a zzz", ["*dog"]),
+    ("mein Maskottchen fliegt nach oben", ["auto"], "a zzz flying up", ["*Maskottchen"]),
+    ("我的吉祥物向上飞", ["auto"], "a zzz flying up", ["*吉祥物"]), ("two mascots jumping", ["auto"], "two zzz jumping", ["*mascots"]),
+    ("a drawing of my mascot", ["auto"], "a zzz", ["*mascot"]), ("my red logo spinning", ["auto"], "a red zzz spinning", ["*logo"]),
+]
+
+
+@pytest.mark.parametrize(("prompt", "which", "caption", "things"), OWN)
+def test_a_picture_of_ones_own_shows_the_thing_that_is_meant(prompt: str, which: list[str], caption: str, things: list[str], book: Book,
+                                                            tables: Tables) -> None:
+    got = read_prompt(prompt, book, tables, which)
+    shown = [f"*{thing.typed}" if thing.own is not None else thing.name for thing in got.things]
+    assert (got.text, shown) == (caption, things)
+    assert [note for note in got.notes if "your own picture" in note] == [
+        f"{thing.typed or 'the thing'}: your own picture is shown" + (f", in {thing.colour}" if thing.colour else "")
+        for thing in got.things if thing.own is not None]
+
+
+def test_own_pictures_keep_their_order_and_need_a_thing_each(book: Book, tables: Tables) -> None:
+    assert [thing.own for thing in read_prompt("a dog and my mascot", book, tables, ["auto", "auto"]).things] == [1, 0]
+    assert [thing.own for thing in read_prompt("a dog", book, tables, ["first", "first"]).things] == [1]
+    for which in (["second"], ["auto", "auto"]):
+        with pytest.raises(ValueError, match=r"which: the prompt names one thing \(dog\); name a second one"):
+            read_prompt("a dog running", book, tables, which)

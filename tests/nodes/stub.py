@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -27,11 +28,16 @@ def reading_clip(graph: Any) -> Any:
     reading, text, kinds = (graph.pack.module(name) for name in modules)
     checkpoint = load_checkpoint(graph.weights / "mini.safetensors")
 
-    def read(parts: Any) -> Any:
+    def read(parts: Any, own: Any = ()) -> Any:
         typed = tuple((word, weight) for text, weight in parts for word in re.findall(r"[a-z0-9]+", text.lower()))
         words = [word for word, _ in typed]
         things = [kinds.Shown(ROCKET, "rocket", "flat", "red" if "red" in words else None, "rocket", "name")] if "rocket" in words else []
         things += [kinds.Shown(UP, "up", "flat", None, "up", "name")] if things and "up" in words else []
-        return kinds.Prompt(typed, tuple(things), notes=("rocket: as it is in the book",) if things else ())
+        if own and not things:
+            things = [kinds.Shown(-1, "", "flat", "red" if "red" in words else None, "it", "name")]
+        for picture, place in enumerate(own):
+            things[place == "second"] = replace(things[place == "second"], own=picture)
+        said = "your own picture is shown" if own else "as it is in the book"
+        return kinds.Prompt(typed, tuple(things), notes=(f"rocket: {said}",) if things else ())
 
     return text.make_clip(checkpoint, reading.Reading(read, checkpoint.autoencoder, Page()))

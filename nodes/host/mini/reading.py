@@ -11,6 +11,7 @@ from ....stunet_core.mini.autoencoder import Autoencoder
 from ....stunet_core.mini.book import Book, load_book
 from ....stunet_core.mini.checkpoint import Checkpoint
 from ....stunet_core.mini.inputs import SLOTS
+from ....stunet_core.mini.pictures.own_picture import OwnPicture
 from ....stunet_core.mini.prompt.prompt import Prompt, Shown
 from ....stunet_core.mini.prompt.reader import read_prompt
 from ....stunet_core.mini.prompt.tables import load_tables
@@ -20,9 +21,17 @@ from ..runtime.notices import say
 from ..runtime.weight_cache import Shelf
 
 BOOK, WORDS = "book.safetensors", "words.tsv.gz"  # in the pack's weights
-Read = Callable[[Sequence[tuple[str, float]]], Prompt]  # parts of a prompt and their weights -> what it says
+Read = Callable[[Sequence[tuple[str, float]], Sequence[str]], Prompt]  # parts of a prompt and their weights, `read_prompt`'s own
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Own:
+    """A picture of the user's own, and `which` thing of the prompt it shows (`prompt.own.WHICH`)."""
+
+    picture: OwnPicture
+    which: str
 
 
 @dataclass(frozen=True)
@@ -33,17 +42,21 @@ class Reading:
     autoencoder: Autoencoder
     book: Book
 
-    def prompt(self, text: str, weighted: bool = True) -> Prompt:
-        """What `text` says, its parentheses read as core reads them if `weighted`; what was made of it is said on the node."""
+    def prompt(self, text: str, weighted: bool = True, own: Sequence[Own] = ()) -> Prompt:
+        """What `text` says, its parentheses read as core reads them if `weighted`; what was made of it is said on the node.
+
+        Raises ValueError when it names no thing for a picture of the user's own.
+        """
         parts = token_weights(escape_important(text), 1.0) if weighted else [(text, 1.0)]
-        prompt = self.read([(unescape_important(part), weight) for part, weight in parts])
+        prompt = self.read([(unescape_important(part), weight) for part, weight in parts], [each.which for each in own])
         if prompt.notes:
             say("; ".join(prompt.notes), logging.WARNING if prompt.unknown else logging.INFO)
         return prompt
 
-    def pictures(self, prompt: Prompt) -> list[Tensor | None]:
+    def pictures(self, prompt: Prompt, own: Sequence[Own] = ()) -> list[Tensor | None]:
         """The picture (9 12 12) of each slot, None where there is none."""
-        shown = [self.picture(thing) for thing in prompt.things[:SLOTS]]
+        shown = [self.picture(thing) if thing.own is None else self.own_picture(own[thing.own].picture, thing.colour)
+                 for thing in prompt.things[:SLOTS]]
         return [*shown, *[None] * (SLOTS - len(shown))]
 
     def picture(self, thing: Shown) -> Tensor:
@@ -51,12 +64,16 @@ class Reading:
         picture = self.book.picture(thing.entry, thing.style)
         if thing.colour is None:
             return picture
-        weight = next(self.autoencoder.parameters())  # wherever ComfyUI has put the VAE meanwhile
+        return recolour_picture(picture, thing.colour, self.run(self.autoencoder.decode), self.run(self.autoencoder.encode))
 
-        def run(module: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-            return lambda x: module(x.to(weight)).to(x)
+    def own_picture(self, picture: OwnPicture, colour: str | None) -> Tensor:
+        """A picture of the user's own, in a colour if the prompt says one."""
+        return (picture if colour is None else picture.painted(colour)).encoded(self.run(self.autoencoder.encode))
 
-        return recolour_picture(picture, thing.colour, run(self.autoencoder.decode), run(self.autoencoder.encode))
+    def run(self, module: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        """A part of the autoencoder, wherever ComfyUI has put the VAE meanwhile."""
+        weight = next(self.autoencoder.parameters())
+        return lambda x: module(x.to(weight)).to(x)
 
 
 def reading(shelf: Shelf, checkpoint: Checkpoint) -> Reading:
@@ -72,4 +89,4 @@ def reading(shelf: Shelf, checkpoint: Checkpoint) -> Reading:
         raise ValueError(f"{path}: its pictures are {own}, and the mini model is shown {model} (channels, height, width): book and model "
                          "are of different versions; update the pack, or make the book anew with `python -m tools.make_book --mini FILE`")
     tables = shelf.take(path, "tables", lambda: load_tables(book, WEIGHTS / WORDS))
-    return Reading(lambda parts: read_prompt(parts, book, tables), checkpoint.autoencoder, book)
+    return Reading(lambda parts, own: read_prompt(parts, book, tables, own), checkpoint.autoencoder, book)

@@ -13,11 +13,12 @@ from ....stunet_core.mini.checkpoint import Checkpoint
 from ....stunet_core.mini.picture_encoder import PictureEncoder
 from ....stunet_core.mini.text import TextEncoder
 from ....stunet_core.mini.tokenizer import BEGIN, END, PAD, UNKNOWN, Tokenizer
-from .reading import Reading
+from .reading import Own, Reading
 from .things import THINGS, Things
 
 KEY = "mini"  # of the tokens in the dictionary that ComfyUI passes from tokenizer to encoder
 PICTURES = "mini_pictures"  # in the same: the picture of each slot (9 12 12) or None, the left thing first
+AGAIN = "mini_again"  # in the same: a picture of the user's own (`Own`) -> the tokens of the same prompt with it
 NOTES = "stunet_notes"  # in the same and in the conditioning: sentences that say what was made of the prompt
 
 
@@ -46,11 +47,16 @@ class MiniTokenizer:
         self.chunks = SDTokenizer(
             tokenizer, max_length=length, pad_with_end=False, pad_token=PAD, tokenizer_class=Words)
 
-    def tokenize_with_weights(self, text: str, return_word_ids: bool = False, **kwargs: Any) -> dict[str, list]:
-        prompt = self.reading.prompt(text, weighted=not kwargs.pop("disable_weights", False))
-        told = " ".join(word if weight == 1 else f"({word}:{weight!r})" for word, weight in prompt.words)
-        return {KEY: self.chunks.tokenize_with_weights(told, return_word_ids, **kwargs), PICTURES: self.reading.pictures(prompt),
-                NOTES: list(prompt.notes)}
+    def tokenize_with_weights(self, text: str, return_word_ids: bool = False, **kwargs: Any) -> dict[str, Any]:
+        weighted = not kwargs.pop("disable_weights", False)
+
+        def tokens(own: tuple[Own, ...] = ()) -> dict[str, Any]:
+            prompt = self.reading.prompt(text, weighted, own)
+            told = " ".join(word if weight == 1 else f"({word}:{weight!r})" for word, weight in prompt.words)
+            return {KEY: self.chunks.tokenize_with_weights(told, return_word_ids, **kwargs), NOTES: list(prompt.notes),
+                    PICTURES: self.reading.pictures(prompt, own), AGAIN: lambda picture: tokens((*own, picture))}
+
+        return tokens()
 
     def untokenize(self, token_weight_pair: list[tuple]) -> list[tuple]:
         return self.chunks.untokenize(token_weight_pair)
@@ -81,7 +87,7 @@ class MiniTextModel(nn.Module, ClipTokenWeightEncoder):
         context, pooled = self.encoder(torch.tensor(tokens, device=self.encoder.token_embedding.weight.device))
         return context.float(), pooled.float()
 
-    def encode_token_weights(self, token_weight_pairs: dict[str, list]) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    def encode_token_weights(self, token_weight_pairs: dict[str, Any]) -> tuple[Tensor, Tensor, dict[str, Any]]:
         """1 n c: each chunk of words, with the pictures behind it as in training; the pooled text, with what they add to it."""
         if KEY not in token_weight_pairs:
             raise ValueError(f"clip: the tokens are for {sorted(token_weight_pairs)}, not for the mini model: tokenize "
@@ -95,8 +101,11 @@ class MiniTextModel(nn.Module, ClipTokenWeightEncoder):
         tokens, added = self.pictures(pictures, shown)
         words = context.unflatten(1, (len(chunks), -1))                                           # 1 chunks n c
         seen = tokens.to(context)[:, None].expand(-1, len(chunks), -1, -1)
-        told = {THINGS: Things(pooled, pictures.float().cpu(), shown.cpu()), NOTES: token_weight_pairs.get(NOTES, [])}
-        return torch.cat([words, seen], dim=2).flatten(1, 2), pooled + added.to(pooled), told
+        context = torch.cat([words, seen], dim=2).flatten(1, 2)
+        again = token_weight_pairs.get(AGAIN)
+        things = Things(pooled, pictures.float().cpu(), shown.cpu(), context,
+                        None if again is None else lambda own: self.encode_token_weights(again(own)))
+        return context, pooled + added.to(pooled), {THINGS: things, NOTES: token_weight_pairs.get(NOTES, [])}
 
     def load_sd(self, sd: dict[str, Tensor]) -> Any:
         return self.encoder.load_state_dict(sd, strict=False)

@@ -1,6 +1,8 @@
 """What a prompt shows, as it travels in conditioning from the CLIP to the model."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -14,11 +16,17 @@ PLACES = "stunet_places"  # in a conditioning: `Places`
 
 @dataclass(frozen=True)
 class Things:
-    """`words`: 1 p, pooled, without what pictures add; `pictures`: 1 2 9 12 12; `shown`: 1 2, which slots show one."""
+    """`words`: 1 p, pooled, without what pictures add; `pictures`: 1 2 9 12 12; `shown`: 1 2, which slots show one.
+
+    `context`: 1 n c, the prompt as it was encoded, to tell whether a node has changed it since. `again`: the same prompt with a
+    picture of the user's own (`reading.Own`) -> context, pooled text, and what else travels in its conditioning.
+    """
 
     words: Tensor
     pictures: Tensor
     shown: Tensor
+    context: Tensor | None = None
+    again: Callable[[Any], tuple[Tensor, Tensor, dict[str, Any]]] | None = None
 
 
 @dataclass(frozen=True)

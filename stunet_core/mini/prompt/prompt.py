@@ -11,7 +11,8 @@ class Shown:
 
     `entry` is its place in the book and `name` its name there; `style` is the drawing, `colour` what it is painted in, if the
     prompt says so. `typed` is what the user wrote, `found` how it was found ("name", "keyword" or "nearest word") and
-    `similarity` how near that word is (1 for names and keywords).
+    `similarity` how near that word is (1 for names and keywords). `own` says which of the user's own pictures is shown instead of the
+    book's; `entry` then says nothing.
     """
 
     entry: int
@@ -22,6 +23,7 @@ class Shown:
     found: str
     similarity: float = 1.0
     count: int = 1
+    own: int | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ..book import Book
 from .caption import NAMELESS, caption_words
+from .own import with_own
 from .phrases import choose_language, find_phrases
 from .prompt import Prompt, Shown
 from .senses import Item, decide
@@ -19,27 +20,34 @@ COLOUR_FILLERS = frozenset({"ignored", "article", "size"})  # may stand between 
 WEAK_BACKGROUNDS = frozenset({"blue"})  # a sky gives way to any other background
 
 
-def read_prompt(text: str | Sequence[tuple[str, float]], book: Book, tables: Tables) -> Prompt:
+def read_prompt(text: str | Sequence[tuple[str, float]], book: Book, tables: Tables, own: Sequence[str] = ()) -> Prompt:
     """What a prompt says.
 
     Args:
         text: the prompt, or pieces of it with their weights, as (word:1.2) gives them.
         book: the picture book.
         tables: of `load_tables(book)`.
+        own: for each picture of the user's own, which thing it shows (`own.WHICH`). It is called by a word that nobody knows, as
+            things of the book are that captions had no word for.
 
     Returns:
         The prompt as the model is told it. An empty prompt has no words and no notes.
+
+    Raises:
+        ValueError: when the prompt has no such thing as `own` says.
     """
     pieces = [(text, 1.0)] if isinstance(text, str) else list(text)
     tokens: list[Token] = [token for piece, weight in pieces for token in tokenise(piece, weight)]
-    if not any(not token.stop for token in tokens):
+    if not own and not any(not token.stop for token in tokens):
         return Prompt(())
     language = tables.language(choose_language(tokens, tables))
-    items = ground_colours(decide(find_phrases(tokens, language, tables), language))
-    choice = choose_things(items, language, tables.motions)
+    items, theirs = with_own(ground_colours(decide(find_phrases(tokens, language, tables), language)), own)
+    choice = choose_things(items, language, tables.motions, theirs)
     concepts, left = choose_concepts(items, choice)
+    if choice.shown and all(thing.own is not None for thing in choice.shown):
+        concepts.pop("style", None)  # "a drawing of my mascot": the pictures say how things are drawn
     style = concepts["style"][0] if "style" in concepts else DEFAULT_STYLE
-    spoken = [book.spoken[thing.item.sense.entry] or NAMELESS for thing in choice.shown]
+    spoken = [NAMELESS if thing.own is not None else book.spoken[thing.item.sense.entry] or NAMELESS for thing in choice.shown]
     words = caption_words(choice.shown, spoken, concepts)
     not_known = [item for item in items if item.kind in ("unknown", "absent")]
     unknown = tuple(dict.fromkeys(item.match.typed for item in (*not_known, *choice.vague)))
@@ -100,7 +108,7 @@ def shown_thing(thing: Chosen, style: str) -> Shown:
     """A chosen thing as the prompt's reader hands it out."""
     sense = thing.item.sense
     found = "nearest word" if sense.quality == NEAREST else "name" if sense.quality >= NAME else "keyword"
-    return Shown(sense.entry, sense.value, style, thing.colour, thing.item.match.typed, found, sense.similarity, thing.count)
+    return Shown(sense.entry, sense.value, style, thing.colour, thing.item.match.typed, found, sense.similarity, thing.count, thing.own)
 
 
 def motion_of(shown: Sequence[Chosen]) -> dict[str, str]:
@@ -117,13 +125,15 @@ def notes_of(items: Sequence[Item], choice: Choice, shown: Sequence[Shown], unkn
     """Sentences for the user about what was replaced or left out."""
     notes = []
     for thing in shown:
-        if thing.found == "nearest word":
+        if thing.own is not None:
+            notes.append(f"{thing.typed or 'the thing'}: your own picture is shown" + (f", in {thing.colour}" if thing.colour else ""))
+        elif thing.found == "nearest word":
             notes.append(f"{thing.typed} is not in the picture book: {thing.name} is shown instead (nearest word, {thing.similarity:.2f})")
     notes += [f"{item.match.typed} was read as {item.match.near} (nearest word, {item.sense.similarity:.2f})" for item in items
               if item.match.near and item.kind not in ("thing", "modifier", "ignored", "absent", "unknown")]
     if choice.left_out:
         names = ", ".join(dict.fromkeys(item.match.typed for item in choice.left_out))
-        notes.append(f"two things can be shown at once, {shown[0].name} and {shown[1].name}: left out {names}")
+        notes.append(f"two things can be shown at once, {shown[0].name or 'yours'} and {shown[1].name or 'yours'}: left out {names}")
     if not shown:
         notes.append("nothing in this prompt is in the picture book")
     if unknown:

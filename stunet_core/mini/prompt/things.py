@@ -26,6 +26,7 @@ class Chosen:
     place: str | None = None
     motion: str | None = None
     said: str = ""
+    own: int | None = None
     weights: dict[str, float] = field(default_factory=dict)
 
 
@@ -38,18 +39,24 @@ class Choice:
     vague: tuple[Item, ...]
 
 
-def choose_things(items: Sequence[Item], language: Language, motions: Mapping[str, Mapping[str, str]]) -> Choice:
-    """The first two different things, with their colours, counts, sizes, places and motions; the left one first."""
+def choose_things(items: Sequence[Item], language: Language, motions: Mapping[str, Mapping[str, str]],
+                  own: Mapping[int, int] | None = None) -> Choice:
+    """The first two different things, with their colours, counts, sizes, places and motions; the left one first.
+
+    `own`: where things are that pictures of the user's own show, and which; they are shown before others.
+    """
+    own = own or {}
     filmed = any(item.kind == "camera" for item in items)
     nouns = [(at, item) for at, item in enumerate(items) if item.kind == "thing" and not (filmed and item.value in CAMERAS)]
     sure = any(item.sense.quality > KEYWORD for _, item in nouns)
-    vague = tuple(item for at, item in nouns if sure and item.sense.quality <= KEYWORD and not stands_as_noun(items, at))
+    vague = tuple(item for at, item in nouns
+                  if sure and item.sense.quality <= KEYWORD and at not in own and not stands_as_noun(items, at))
     different: dict[int, tuple[int, Item]] = {}
     for at, item in nouns:
         if item not in vague:
             different.setdefault(item.sense.entry, (at, item))
-    kept = list(different.values())
-    shown = [Chosen(at, item) for at, item in kept[:SLOTS]]
+    kept = sorted(different.values(), key=lambda found: found[0] not in own)  # stable: otherwise in their order
+    shown = [Chosen(at, item, own=own.get(at)) for at, item in sorted(kept[:SLOTS], key=lambda found: found[0])]
     for thing in shown:
         thing.count, thing.size = count_of(items, thing.at, language), near(items, thing.at, "size", language)
         thing.colour, thing.place = near(items, thing.at, "colour", language), place_of(items, thing.at, shown)

@@ -1,0 +1,1 @@
+"""Pictures that users bring, as the mini model is shown the book's."""
