@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
+from PIL import Image
+
+from stunet_core.mini.book import load_book
+from stunet_core.mini.prompt.caption import NAMELESS
+from stunet_core.mini.prompt.prompt import Prompt
+from stunet_core.mini.prompt.reader import read_prompt
+from stunet_core.mini.prompt.tables import load_tables
 
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
+WEIGHTS = WORKFLOWS.parent / "weights"
+TITLE = 30  # pixels of a node's title, above its position
+ADDED = ("fixed", "image")  # the frontend's own widgets: what becomes of a seed, a button to upload
 NAMES = sorted(path.stem for path in (WORKFLOWS / "api").glob("*.json"))
 
 
@@ -49,3 +61,91 @@ def test_the_frame_rate_is_typed_once(name: str) -> None:
         if sources and isinstance(node["inputs"].get("fps"), list):
             source, output = node["inputs"]["fps"]
             assert output == knows[nodes[source]["class_type"]]
+
+
+def drawn(name: str) -> dict[str, Any]:
+    return json.loads((WORKFLOWS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_link_runs_backwards_and_no_node_covers_another(name: str) -> None:
+    workflow = drawn(name)
+    nodes = {node["id"]: node for node in workflow["nodes"]}
+    for _, source, _, target, _, _ in workflow["links"]:
+        left, right = nodes[source], nodes[target]
+        assert left["pos"][0] + left["size"][0] < right["pos"][0], (left["type"], right["type"])
+    boxes = [(x, y - TITLE, x + width, y + height) for (x, y), (width, height) in ((node["pos"], node["size"]) for node in nodes.values())]
+    for k, (x0, y0, x1, y1) in enumerate(boxes):
+        for left, top, right, bottom in boxes[:k]:
+            assert x1 <= left or right <= x0 or y1 <= top or bottom <= y0, "two nodes overlap"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_drawn_form_says_what_the_api_form_says(name: str) -> None:
+    """Values of widgets are a list without names: those of the API form stand there in their inputs' order."""
+    workflow, nodes = drawn(name), api(name)
+    by_id = {str(node["id"]): node for node in workflow["nodes"] if node["type"] != "MarkdownNote"}
+    assert by_id.keys() == nodes.keys()
+    links = {link[0]: [str(link[1]), link[2]] for link in workflow["links"]}
+    for key, node in by_id.items():
+        said = nodes[key]["inputs"]
+        assert {slot["name"]: links[slot["link"]] for slot in node["inputs"] if slot["link"]} == {
+            label: value for label, value in said.items() if isinstance(value, list)}
+        widgets = [slot for slot in node["inputs"] if "widget" in slot]
+        values = [value for value in node["widgets_values"] if value not in ADDED]
+        assert len(values) == len(widgets)
+        assert [value for slot, value in zip(widgets, values, strict=True) if not slot["link"]] == [
+            said[slot["name"]] for slot in widgets if not slot["link"]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_made_fits_the_mini_model(name: str) -> None:
+    """It draws 256x256, with latents of its own, and its guidance is 2.5; things are placed as surely as it learned."""
+    for node in api(name).values():
+        inputs, kind = node["inputs"], node["class_type"]
+        if kind == "STUNetEmptyClip":
+            assert inputs["model"] == [loader(name), 0]
+        for label in ("width", "height", "size"):
+            assert inputs.get(label, 256) in (256, "fit the model"), (kind, label)
+        assert inputs.get("cfg", 2.5) == 2.5
+        if kind == "STUNetPlaces":
+            assert inputs["strength"] == 1.0
+
+
+def loader(name: str) -> str:
+    (found,) = [key for key, node in api(name).items() if node["class_type"] == "STUNetLoadMini"]
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_pictures_are_of_the_models_size(name: str) -> None:
+    for node in api(name).values():
+        if node["class_type"] in ("LoadImage", "LoadImageMask"):
+            assert Image.open(WORKFLOWS / "input" / node["inputs"]["image"]).size == (256, 256)
+        if node["class_type"] == "LoadVideo":
+            with av.open(str(WORKFLOWS / "input" / node["inputs"]["file"])) as file:
+                assert (file.streams.video[0].width, file.streams.video[0].height, file.streams.video[0].frames) == (256, 256, 48)
+
+
+def test_no_input_lies_there_for_nothing() -> None:
+    used = {value for name in NAMES for node in api(name).values() for value in node["inputs"].values() if isinstance(value, str)}
+    assert {path.name for path in (WORKFLOWS / "input").iterdir()} <= used
+
+
+@pytest.fixture(scope="module")
+def read() -> Callable[[str], Prompt]:
+    book = load_book(WEIGHTS / "book.safetensors")
+    tables = load_tables(book, WEIGHTS / "words.tsv.gz")
+    return lambda text: read_prompt(text, book, tables)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_prompts_are_understood_to_the_last_word(name: str, read: Callable[[str], Prompt]) -> None:
+    """What is left out, or read as another word, would be a note; a thing that the model never learned has no name there."""
+    texts = [node["inputs"][label] for node in api(name).values() for label in ("text", "caption") if label in node["inputs"]]
+    assert texts
+    for text in texts:
+        prompt = read(text)
+        assert (prompt.notes, prompt.unknown, prompt.ignored) == ((), (), ()), text
+        assert NAMELESS not in prompt.text, text
+        assert bool(prompt.things) == bool(text), text
