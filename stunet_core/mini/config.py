@@ -89,10 +89,14 @@ class MiniConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "MiniConfig":
-        """Raises ValueError for names that are none of the fields, and as the class does."""
-        unknown = set(values) - {f.name for f in fields(cls)}
+        """Raises ValueError for names that are none of the fields, for fields that are not there, and as the class does."""
+        names = [f.name for f in fields(cls)]
+        unknown = set(values) - set(names)
         if unknown:
             raise ValueError(f"the config names {', '.join(sorted(unknown))}, unknown to this version: update the pack")
+        missing = [name for name in names if name not in values]
+        if missing:
+            raise ValueError(f"the config does not say {', '.join(missing)}: the file was altered, copy or download it again")
         return cls(**values)
 
 

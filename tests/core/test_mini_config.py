@@ -65,6 +65,7 @@ def rewritten(path: Path, change: Any, drop: str = "") -> Path:
     (lambda d: d | {"words": 5}, "words"), (lambda d: d | {"words": []}, "words"),
     (lambda d: d | {"latent_rgb": [[0, 0, 0]]}, "latent_rgb"),
     (lambda d: d | {"config": d["config"] | {"wings": 2}}, "wings"),
+    (lambda d: d | {"config": {k: v for k, v in d["config"].items() if k != "picture_cells"}}, "the config does not say picture_cells"),
     (lambda d: d | {"config": d["config"] | {"text_layers": 10**6}}, "text_layers: 1000000"),
     (lambda d: d | {"config": d["config"] | {"latent_channels": 4}}, "latent_channels"),
 ])
