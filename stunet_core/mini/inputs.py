@@ -44,12 +44,12 @@ def beside(mask: Tensor, given: Tensor, drafts: Tensor | None = None) -> Tensor:
     return torch.cat([mask.to(given), given, at.to(given), drafts.to(given)], dim=1)
 
 
-def beside_clip(mask: Tensor, given: Tensor, frames: int, drafts: Tensor | None = None) -> Tensor:
+def beside_clip(mask: Tensor, given: Tensor, frames: int, drafts: Tensor | None = None, loop: bool = False) -> Tensor:
     """`beside` for clips, standing in the batch as (rows frames), with what is given filled in from the nearest frame that has it.
 
-    mask: (rows frames) 1 h w; given: (rows frames) c h w, of any value where the mask is 1.
+    mask: (rows frames) 1 h w; given: (rows frames) c h w, of any value where the mask is 1. In a `loop` the nearest is counted round.
     """
-    return beside(mask, nearest_given(given * (1 - mask.to(given)), mask < 0.5, frames), drafts)
+    return beside(mask, nearest_given(given * (1 - mask.to(given)), mask < 0.5, frames, loop), drafts)
 
 
 def alone(mask: Tensor, frames: int) -> Tensor:

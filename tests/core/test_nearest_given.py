@@ -1,5 +1,6 @@
 """Unknown cells are filled with the nearest given frame's: a first frame stands before every frame's spatial layers."""
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -7,24 +8,30 @@ from stunet_core.mini.inputs import alone, beside, beside_clip, coordinates
 from stunet_core.mini.nearest_given import nearest_given
 
 
-def nearest(given: Tensor, keep: Tensor) -> Tensor:
+def nearest(given: Tensor, keep: Tensor, loop: bool = False) -> Tensor:
     """The same cell by cell: f c h w, f 1 h w"""
-    out = torch.zeros_like(given)
+    out, frames = torch.zeros_like(given), len(given)
+    rounds = (-1, 0, 1) if loop else (0,)
     for y in range(given.shape[2]):
         for x in range(given.shape[3]):
-            times = [f for f in range(len(given)) if keep[f, 0, y, x]]
-            for f in range(len(given)):
+            times = [f + frames * k for k in rounds for f in range(frames) if keep[f, 0, y, x]]
+            for f in range(frames):
                 if times:
-                    out[f, :, y, x] = given[min(times, key=lambda time: (abs(time - f), time)), :, y, x]
+                    out[f, :, y, x] = given[min(times, key=lambda time: (abs(time - f), time)) % frames, :, y, x]
     return out
 
 
-def test_a_cell_shows_what_it_was_at_the_nearest_time_and_rows_do_not_mix() -> None:
+@pytest.mark.parametrize("loop", [False, True])
+def test_a_cell_shows_what_it_was_at_the_nearest_time_and_rows_do_not_mix(loop: bool) -> None:
     g = torch.Generator().manual_seed(0)
     given, keep = torch.randn(3 * 9, 4, 5, 6, generator=g), torch.rand(3 * 9, 1, 5, 6, generator=g) < 0.15
-    expected = torch.cat([nearest(z, k) for z, k in zip(given.split(9), keep.split(9), strict=True)])
+    expected = torch.cat([nearest(z, k, loop) for z, k in zip(given.split(9), keep.split(9), strict=True)])
     assert (expected == 0).any(), "some cells are never given"
-    assert torch.equal(nearest_given(given, keep, 9), expected)
+    assert torch.equal(nearest_given(given, keep, 9, loop), expected)
+    across = given[:9, :, :1, :1].clone()
+    keep = torch.zeros(9, 1, 1, 1, dtype=torch.bool)
+    keep[[2, 8]] = True
+    assert torch.equal(nearest_given(across, keep, 9, loop)[0], across[8 if loop else 2]), "of a loop, across its seam"
 
 
 def test_the_input_tells_what_is_given_from_what_is_filled_in() -> None:

@@ -158,6 +158,19 @@ def test_a_clip_is_filled_in_from_what_is_given_and_a_batch_of_pictures_is_not(g
         assert torch.allclose(x[:, 9:17], torch.stack(expected), atol=1e-6)
 
 
+def test_what_is_given_in_a_loop_is_near_across_its_seam(graph: Any) -> None:
+    model, clip, vae = graph.mini()
+    text = graph.prompt(clip, "a rocket")
+    mask = torch.ones(8, 64, 64)
+    mask[[3, 7]] = 0
+    positive, _, latent = graph.run("InpaintModelConditioning", positive=text, negative=text, pixels=torch.rand(8, 64, 64, 3), vae=vae,
+                                    mask=mask, noise_mask=False)
+    given = positive[0][1]["concat_latent_image"]
+    for loop, nearest in ((False, [3, 3, 3, 3, 3, 3, 7, 7]), (True, [7, 7, 3, 3, 3, 3, 7, 7])):
+        x = seen(graph, graph.apply(model, loop=loop), clip, positive=positive, samples=latent["samples"])
+        assert torch.allclose(x[:, 9:17], given[nearest], atol=1e-6)
+
+
 def test_an_area_of_the_picture_knows_where_it_is(graph: Any) -> None:
     model, clip, _ = graph.mini()
     whole = seen(graph, model, clip)

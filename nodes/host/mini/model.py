@@ -26,7 +26,7 @@ from ..runtime.weight_cache import Shelf
 from ..walk.apply import SAID
 from .conds import PerFrame, of_window
 from .reading import reading
-from .sampling import FRAMES, told_times, wrap
+from .sampling import FRAMES, LOOP, told_times, wrap
 from .text import make_clip
 from .things import PLACES, THINGS, draft
 from .vae import MiniVAE
@@ -100,7 +100,7 @@ class MiniModel(comfy.model_base.BaseModel):
         drawn = None
         if (mask >= 0.5).all():  # or what is given says itself where things are
             drawn = draft(self.heads[0], kwargs.get(THINGS), kwargs.get(PLACES), told_times(kwargs, mask), *size)
-        return beside_clip(mask, given, kwargs.get(FRAMES, 1), None if drawn is None else drawn.to(given))
+        return beside_clip(mask, given, kwargs.get(FRAMES, 1), None if drawn is None else drawn.to(given), kwargs.get(LOOP, False))
 
     def encode_adm(self, **kwargs: Any) -> Tensor:
         """1 y: the pooled text, zeros for conditioning that carries none, and no time."""

@@ -14,10 +14,11 @@ from ....stunet_core.mini.frame_time import drawn, evenly
 from ....stunet_core.mini.inputs import alone
 from ....stunet_core.mini.noise import share
 from ..runtime.notices import say
-from ..walk.apply import applied
+from ..walk.apply import applied, is_loop
 
 KEY = "stunet_mini"
 FRAMES = "stunet_frames"  # in a conditioning: how many rows of the batch are one clip
+LOOP = "stunet_loop"  # in the same: whether that clip's first frame follows on its last
 TIMES = "stunet_times"  # in a conditioning: the time of each row of the batch (f), NaN where it is not told
 KNOWN = 900  # of 1000 time steps: sampling that begins below has something to go on from, which says itself when it is
 TRAINED = 16  # cells along each side of the pictures that are trained on
@@ -34,10 +35,11 @@ def begin(executor: Any, noise: Tensor, latent: Tensor, sampler: Any, sigmas: Te
         noise = share(noise)
     begun = float(guider.model_patcher.get_model_object("model_sampling").timestep(sigmas[0])) < KNOWN
     times = torch.zeros(len(noise)) if frames == 1 else evenly(1, frames)[0] + float(drawn(noise[None])[0])
-    if begun or (clip_model is not None and clip_model.clip.loop and frames > 1):
+    loop = is_loop(guider.model_options) and frames > 1
+    if begun or loop:
         times = torch.full_like(times, torch.nan)
     for cond in (cond for group in guider.conds.values() for cond in group or ()):  # ComfyUI's copies for this sampling
-        cond[FRAMES], cond[TIMES] = frames, times
+        cond[FRAMES], cond[TIMES], cond[LOOP] = frames, times, loop
     return executor(noise, latent, sampler, sigmas, *args, **kwargs)
 
 
