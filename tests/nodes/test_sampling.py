@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import torch
 
+from tests.nodes import nets
+
 CLIP = torch.zeros(6, 8, 8, 8)
 
 
@@ -65,6 +67,23 @@ def test_any_size_and_frame_count_samples(graph: Any) -> None:
     model, clip, _ = graph.mini()
     samples = torch.zeros(7, 4, 9, 11)
     assert torch.isfinite(graph.sample(graph.apply(model), clip, samples)).all()
+
+
+def test_an_empty_clip_without_a_model_gets_the_pixels_it_says(graph: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Workflows of the first mini model connect none: 128x64 pixels are 8x4 of its cells, not 16x8. What is no longer empty stays."""
+    model, clip, vae = graph.mini()
+    latent, _ = graph.run("STUNetEmptyClip", width=128, height=64, seconds=0.25, fps=16.0)
+    text = graph.prompt(clip, "a rocket")
+    made, frames = graph.run("STUNetSampler", model=model, positive=text, negative=text, latent=latent, seed=1, steps=1, cfg=1.0,
+                             sampler_name="euler", scheduler="simple", denoise=1.0, vae=vae)
+    assert made["samples"].shape == (4, 8, 4, 8) and frames.shape == (4, 64, 128, 3)
+    assert "it gets 8x4 of them, 128x64 pixels. Connect the model to Empty Clip" in caplog.text
+    told, _ = graph.run("STUNetEmptyClip", width=128, height=64, seconds=0.25, fps=16.0, model=model)
+    assert torch.equal(made["samples"], graph.sample(model, clip, told["samples"], seed=1, steps=1, cfg=1.0, positive=text, negative=text))
+    fitted = graph.pack.module("nodes.host.runtime.latents").fitted
+    full = {**latent, "samples": torch.ones(4, 8, 8, 16)}
+    assert fitted(full, model) is full["samples"]
+    assert fitted(latent, nets.model("SD15")).shape == (4, 4, 8, 16)
 
 
 def test_conditionings_run_together_or_one_by_one_give_the_same(
