@@ -39,14 +39,17 @@ class STUNetEmptyClip(io.ComfyNode):
                                tooltip="The model that will fill the clip, whose kind of latents it then has: the mini model's cells "
                                        "are 16 pixels wide. Without it: latents as those of SD1.5, SD2.x and SDXL."),
             ],
-            outputs=[io.Latent.Output(display_name="LATENT", tooltip="One row per frame.")],
+            outputs=[
+                io.Latent.Output(display_name="LATENT", tooltip="One row per frame."),
+                io.Float.Output(display_name="fps", tooltip="The clip's frames per second, for Create Video: so it is typed once."),
+            ],
         )
 
     @classmethod
-    def validate_inputs(cls, width: int | None = None, height: int | None = None, seconds: float | None = None,
-                        fps: float | None = None) -> bool | str:
-        """What the widgets' limits say, for callers of the API too, who could otherwise skip the step of 8."""
-        return check(width, height, seconds, fps) or True
+    def validate_inputs(cls, width: Any = None) -> bool | str:
+        """The step of 8, which callers of the API could skip. ComfyUI says an error once for every input that is asked for here, so only
+        the width is: the height's step is looked at when the node runs, and the limits of the others by ComfyUI."""
+        return not isinstance(width, int) or check(width, None, None, None) or True
 
     @classmethod
     def execute(cls, width: int, height: int, seconds: float, fps: float, model: Any = None) -> io.NodeOutput:
@@ -54,7 +57,7 @@ class STUNetEmptyClip(io.ComfyNode):
         problem = check(width, height, seconds, fps, cells.pixels)  # values that arrive through links were not validated
         if problem:
             raise ValueError(problem)
-        return io.NodeOutput(empty(cells, frame_count(seconds, fps), height, width))
+        return io.NodeOutput(empty(cells, frame_count(seconds, fps), height, width), fps)
 
 
 def check(width: int | None, height: int | None, seconds: float | None, fps: float | None, cell: int = CELL) -> str | None:

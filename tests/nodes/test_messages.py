@@ -15,7 +15,7 @@ import torch
 from tests.tiny import write_weights
 
 CHECKED = ("STUNetApply", "STUNetMotionLora", "STUNetBlendStyle", "STUNetFitStyle", "STUNetFitWords", "STUNetKeyframes", "STUNetOutpaint",
-           "STUNetExtend", "STUNetMaskPath", "STUNetSampler")
+           "STUNetExtend", "STUNetMaskPath", "STUNetSampler", "STUNetEmptyClip")
 PICTURE, CLIP = torch.rand(1, 32, 48, 3), torch.rand(4, 32, 48, 3)
 
 
@@ -25,7 +25,7 @@ def test_values_that_are_missing_or_of_another_type_are_left_to_comfyui(graph: A
     check = graph.pack.nodes[name].validate_inputs
     (asked,) = inspect.signature(check).parameters
     assert check() is True
-    for value in (None, 3, [1, 2], {"a": 1}) if asked != "side" else (None,):
+    for value in (None, 3, [1, 2], {"a": 1}) if asked not in ("side", "width") else (None, "x") if asked == "width" else (None,):
         assert check(**{asked: value}) is True
 
 
@@ -44,6 +44,9 @@ def errors(graph: Any, node: str, **inputs: Any) -> list[str]:
     ("STUNetMaskPath", {"boxes": "1 2", "width": 64, "height": 64, "fps": 16.0}, "'1 2' is no box"),
     ("STUNetMaskPath", {"boxes": "1 2 3 4", "width": 0}, "Value 0 smaller than min of 1: width"),
     ("STUNetSampler", {"sampler_name": "best", "scheduler": "simple"}, "sampler_name: 'best' is none of"),
+    ("STUNetEmptyClip", {"width": 100, "height": 64, "seconds": 1.0, "fps": 16.0}, "width: 100 is no multiple of 8 pixels; use 96 or 104"),
+    ("STUNetEmptyClip", {"width": 0, "height": 64, "seconds": 1.0, "fps": 16.0}, "width: 0 pixels; it must be 8 to 4096"),
+    ("STUNetEmptyClip", {"width": 64, "height": 64, "seconds": 0.0, "fps": 16.0}, "Value 0.0 smaller than min of 0.01: seconds"),
     ("STUNetStyleReference", {"start_percent": "x", "end_percent": 0.5}, "Failed to convert"),
 ])
 def test_an_error_is_said_once(graph: Any, node: str, inputs: dict[str, Any], message: str) -> None:
