@@ -2,7 +2,7 @@
 
 import torch
 
-from stunet_core.mini.frame_time import FEATURES, SPREAD, TIME_CHANNELS, drawn, evenly, features, with_time
+from stunet_core.mini.frame_time import FAR, FEATURES, HASTE, SPREAD, TIME_CHANNELS, drawn, evenly, features, there_and_back, with_time
 
 
 def test_times_are_told_from_the_middle_whatever_the_length() -> None:
@@ -36,3 +36,11 @@ def test_a_time_that_is_not_told_is_all_zeros_and_the_middle_is_not() -> None:
 def test_each_noise_draws_its_own_time() -> None:
     late = drawn(torch.randn(200, 4, 8, 6, 5, generator=torch.Generator().manual_seed(0)))
     assert late.abs().max() < SPREAD and late.abs().mean().sub(SPREAD / 2).abs() < 0.5
+
+
+def test_a_loop_goes_forth_and_back_without_haste() -> None:
+    for frames in (8, 80, 400):
+        times = there_and_back(frames)
+        steps = torch.cat([times, times[:1]]).diff()
+        assert times.shape == (frames,) and times[0] == 0 and times.abs().max() <= FAR / 2
+        assert steps.abs().max() <= HASTE and abs(float(steps[-1]) - float(steps[0])) < 0.2, "the step to the first frame is as the others"

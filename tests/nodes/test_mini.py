@@ -15,7 +15,7 @@ import torch
 from stunet_core.mini.checkpoint import load_checkpoint
 from stunet_core.mini.config import MiniConfig
 from stunet_core.mini.draft import drafts
-from stunet_core.mini.frame_time import drawn, evenly
+from stunet_core.mini.frame_time import drawn, evenly, there_and_back
 from stunet_core.mini.inputs import coordinates
 from stunet_core.mini.noise import share
 from tests import tiny
@@ -200,7 +200,17 @@ def test_the_things_of_a_prompt_are_drawn_where_they_are_by_then(graph: Any) -> 
     picture = seen(graph, model, clip, positive=prompt, samples=torch.zeros(2, 8, 4, 6))
     assert torch.equal(picture[0, 19:], picture[1, 19:]) and picture[0, 19:].any(), "of a picture, in the middle of its time"
     assert not seen(graph, model, clip, positive=graph.prompt(clip, ""))[:, 19:].any()
-    assert not seen(graph, graph.apply(model, loop=True), clip, positive=prompt)[:, 19:].any()
+
+
+def test_the_things_of_a_loop_go_forth_and_back(graph: Any) -> None:
+    """A loop has no time to be told; its things are drafted all the same, and the frame after the last is the first."""
+    model, clip = graph.mini()[0], reading_clip(graph)
+    prompt = graph.prompt(clip, "a rocket")
+    things = prompt[0][1]["stunet_things"]
+    x = seen(graph, graph.apply(model, loop=True), clip, positive=prompt, samples=torch.zeros(8, 8, 4, 6))
+    poses = tiny.pose_head().poses(things.words.expand(8, -1), there_and_back(8))
+    expected = drafts(poses, things.pictures.expand(8, -1, -1, -1, -1), things.shown.expand(8, -1), 4, 6)
+    assert expected.any() and torch.allclose(x[:, 19:], expected, atol=1e-5)
 
 
 def test_an_empty_latent_made_for_other_cells_is_said(graph: Any, caplog: pytest.LogCaptureFixture) -> None:

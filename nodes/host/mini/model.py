@@ -26,7 +26,7 @@ from ..runtime.weight_cache import Shelf
 from ..walk.apply import SAID
 from .conds import PerFrame, of_window
 from .reading import reading
-from .sampling import FRAMES, LOOP, told_times, wrap
+from .sampling import DRAFTED, FRAMES, LOOP, told_times, wrap
 from .text import make_clip
 from .things import PLACES, THINGS, draft
 from .vae import MiniVAE
@@ -99,7 +99,8 @@ class MiniModel(comfy.model_base.BaseModel):
         mask, given = cond[:, :1], cond[:, 1:]
         drawn = None
         if (mask >= 0.5).all():  # or what is given says itself where things are
-            drawn = draft(self.heads[0], kwargs.get(THINGS), kwargs.get(PLACES), told_times(kwargs, mask), *size)
+            times = kwargs.get(DRAFTED, torch.full((len(mask),), torch.nan))
+            drawn = draft(self.heads[0], kwargs.get(THINGS), kwargs.get(PLACES), times, *size)
         return beside_clip(mask, given, kwargs.get(FRAMES, 1), None if drawn is None else drawn.to(given), kwargs.get(LOOP, False))
 
     def encode_adm(self, **kwargs: Any) -> Tensor:

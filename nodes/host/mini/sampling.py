@@ -1,7 +1,8 @@
 """What a sampling of the mini model begins with, settled once for all its steps.
 
 Image models take a batch for unrelated pictures. Where Apply STUNet made the mini model a clip model, its frames share half of their
-noise, each is told its time, and what is given of one frame fills in the others.
+noise, each is told its time, and what is given of one frame fills in the others. Loops have no time; their things are drafted forth and
+back.
 """
 
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ....stunet_core.mini.frame_time import drawn, evenly
+from ....stunet_core.mini.frame_time import drawn, evenly, there_and_back
 from ....stunet_core.mini.inputs import alone
 from ....stunet_core.mini.noise import share
 from ..runtime.notices import say
@@ -20,6 +21,7 @@ KEY = "stunet_mini"
 FRAMES = "stunet_frames"  # in a conditioning: how many rows of the batch are one clip
 LOOP = "stunet_loop"  # in the same: whether that clip's first frame follows on its last
 TIMES = "stunet_times"  # in a conditioning: the time of each row of the batch (f), NaN where it is not told
+DRAFTED = "stunet_drafted"  # in a conditioning: the time at which each row's things are drafted (f), NaN where they are not
 KNOWN = 900  # of 1000 time steps: sampling that begins below has something to go on from, which says itself when it is
 TRAINED = 16  # cells along each side of the pictures that are trained on
 LARGE = 1.6  # times as long a side is worth a word
@@ -36,10 +38,12 @@ def begin(executor: Any, noise: Tensor, latent: Tensor, sampler: Any, sigmas: Te
     begun = float(guider.model_patcher.get_model_object("model_sampling").timestep(sigmas[0])) < KNOWN
     times = torch.zeros(len(noise)) if frames == 1 else evenly(1, frames)[0] + float(drawn(noise[None])[0])
     loop = is_loop(guider.model_options) and frames > 1
+    drafted = there_and_back(frames) if loop else times
     if begun or loop:
         times = torch.full_like(times, torch.nan)
+    drafted = times if begun else drafted
     for cond in (cond for group in guider.conds.values() for cond in group or ()):  # ComfyUI's copies for this sampling
-        cond[FRAMES], cond[TIMES], cond[LOOP] = frames, times, loop
+        cond[FRAMES], cond[TIMES], cond[DRAFTED], cond[LOOP] = frames, times, drafted, loop
     return executor(noise, latent, sampler, sigmas, *args, **kwargs)
 
 
