@@ -16,7 +16,7 @@ from stunet_core.mini.tokenizer import BEGIN, END, PAD, UNKNOWN, Tokenizer
 from tests.tiny import CONFIG, autoencoder
 from training.common import lab
 from training.common.batches import IMAGE_SHARES, VIDEO_SHARES, Batch, draw_batch, tokenised, told
-from training.common.cache import Cache, covered, shares
+from training.common.cache import Cache, covered, in_turn, shares
 from training.common.conditions import IMAGE_TASKS, MEMORY, VIDEO_TASKS, draw_tasks, keep_batch, keep_mask, model_input, shifted
 from training.common.data import picture, poses_of, told_times, training_scene
 from training.common.load import image_of, load_mini
@@ -319,6 +319,21 @@ def test_what_is_exported_is_what_was_trained(tmp_path):
     assert found.tokenizer.words == mini.tokenizer.words
     for name, value in mini.state_dict().items():
         assert torch.allclose(value, found.state_dict()[name], atol=0.02, rtol=0.01), name
+
+
+def test_no_more_rendered_clips_wait_than_memory_holds():
+    class Pool:
+        asked = 0
+
+        def imap(self, task, items, chunksize):
+            self.asked += len(items)
+            return map(task, items)
+
+    pool, taken = Pool(), []
+    for number in in_turn(pool, lambda n: n, 7, 3):
+        taken.append(number)
+        assert pool.asked - len(taken) < 3
+    assert taken == list(range(7))
 
 
 def test_the_image_model_of_a_run_is_found_with_the_pose_head_that_was_trained_last(tmp_path):

@@ -6,8 +6,10 @@
 
 import argparse
 import multiprocessing
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import partial
+from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from .load import load_autoencoder
 
 WORDINGS = 4  # captions of a scene; the last one has no word for its things
 GROUP = 64    # frames encoded at once
+AHEAD = 32    # clips that may be rendered before they are encoded: 20 MB each
 
 
 @dataclass(frozen=True)
@@ -120,12 +123,18 @@ def encode_pictures(model: Autoencoder, drawn: list[Picture]) -> Tensor:
     return torch.cat([z, (coverage * 2 - 1).half()[:, None]], dim=1)
 
 
+def in_turn(pool: Pool, task: Callable[[int], Drawn], count: int, ahead: int) -> Iterator[Drawn]:
+    """`task` of 0 to count - 1, in order, never more than `ahead` of them waiting: rendered clips are large."""
+    for start in range(0, count, ahead):
+        yield from pool.imap(task, range(start, min(start + ahead, count)), chunksize=2)
+
+
 def build(path: Path, count: int, kind: str, seed: int, workers: int, model: Autoencoder) -> Cache:
     """Render, caption and encode `count` scenes of `kind` ("frames" or "clips")."""
     z, pictures, rows, waiting = [], [], [], []
     context = multiprocessing.get_context("spawn")  # a forked process may hang in torch
     with context.Pool(workers) as pool:
-        for number, drawn in enumerate(pool.imap(partial(draw, kind=kind, seed=seed), range(count), chunksize=8)):
+        for number, drawn in enumerate(in_turn(pool, partial(draw, kind=kind, seed=seed), count, AHEAD if kind == "clips" else 64 * AHEAD)):
             waiting.append(drawn)
             if len(waiting) * len(drawn.frames) < GROUP and number + 1 < count:
                 continue
