@@ -39,14 +39,15 @@ def prepare_base(base: Path, settings: Mapping[str, object] | None = None) -> No
     """Make `base` a ComfyUI base directory whose only custom node is this pack.
 
     An existing ComfyUI is used with a base directory of ours, so that nothing is written into the user's folder.
-    What the templates load is put into its input folder; a file that is there already stays.
+    What the templates load is put into its input folder; what an earlier version of the pack put there is replaced.
     `settings` become the frontend's settings (`user/default/comfy.settings.json`).
     """
     for folder in ("custom_nodes", "user/default", "input", "output", "models"):
         (base / folder).mkdir(parents=True, exist_ok=True)
     for picture in sorted((ROOT / "workflows" / "input").glob("*")):
-        if not (base / "input" / picture.name).exists():
-            whole_files.copy(picture, base / "input" / picture.name)
+        place = base / "input" / picture.name
+        if not place.exists() or place.read_bytes() != picture.read_bytes():
+            whole_files.copy(picture, place)
     link_pack(base / "custom_nodes" / PACK_NAME)
     if settings is not None:
         whole_files.write_json(base / "user/default/comfy.settings.json", settings)

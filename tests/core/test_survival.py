@@ -163,6 +163,18 @@ def test_sound_packages_for_another_torch_do_without_their_compiled_part(tmp_pat
     assert not list((package / "lib").iterdir())
 
 
+def test_inputs_of_an_earlier_version_are_replaced_and_a_users_own_stay(tmp_path: Path) -> None:
+    """The templates' pictures got another size with the second mini model; old ones would be scaled up, or not fit their masks."""
+    inputs = tmp_path / "input"
+    inputs.mkdir()
+    (inputs / "stunet_rocket.png").write_bytes(b"of an earlier version")
+    (inputs / "mine.png").write_bytes(b"a user's")
+    server.prepare_base(tmp_path)
+    ours = ROOT / "workflows" / "input"
+    assert {path.name: path.read_bytes() for path in inputs.iterdir()} == {
+        **{path.name: path.read_bytes() for path in ours.iterdir()}, "mine.png": b"a user's"}
+
+
 @pytest.mark.parametrize("port", ["70000", "-1", "x"])
 def test_a_port_that_is_none_is_said(port: str) -> None:
     command = [sys.executable, str(ROOT / "run.py"), "serve", f"--port={port}"]

@@ -52,13 +52,13 @@ def test_a_template_that_loads_a_video_keeps_its_sound_and_its_frame_rate(name: 
 def test_the_frame_rate_is_typed_once(name: str) -> None:
     """Whoever knows it hands it on: 3 s more of a clip at 29.97 fps are 90 frames, not 48."""
     nodes = api(name)
-    knows = {"GetVideoComponents": 2, "STUNetImageToVideo": 5, "STUNetKeyframes": 5, "STUNetAnimateRegion": 5, "STUNetExtend": 6}
+    knows = {"GetVideoComponents": 2, "STUNetImageToVideo": 5, "STUNetKeyframes": 5, "STUNetAnimateRegion": 5, "STUNetExtend": 6,
+             "STUNetEmptyClip": 1}
     sources = {key for key, node in nodes.items() if node["class_type"] in knows}
     typed = [key for key, node in nodes.items() if isinstance(node["inputs"].get("fps"), float)]
-    if sources:
-        assert set(typed) <= sources and len(typed) <= 1
+    assert sources and set(typed) <= sources and len(typed) <= 1
     for node in nodes.values():
-        if sources and isinstance(node["inputs"].get("fps"), list):
+        if isinstance(node["inputs"].get("fps"), list):
             source, output = node["inputs"]["fps"]
             assert output == knows[nodes[source]["class_type"]]
 
