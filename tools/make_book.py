@@ -30,7 +30,7 @@ from training.world import library
 from training.world.make_sprites import PACKAGES, member, pack, tarball
 from training.world.objects import OBJECTS, SYNONYMS
 
-from .make_library import plain
+from .make_library import SECOND, plain
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 LANGUAGES = ("en", "zh", "zh-hant", "ja", "ko", "fr", "de", "es", "it", "pt", "ru")
@@ -85,7 +85,8 @@ def make(out: Path, tarballs: Path, autoencoder: Autoencoder, source: str) -> No
     names = tarball(tarballs, PACKAGES["names"])
     data = {language: json.loads(member(names, f"{language}/data.json")) for language in LANGUAGES}
     pictures = encode_all(library.cells(), autoencoder)
-    save_book(out, [row["name"] for row in rows], spoken(rows), keywords(rows, data), pictures[:, :, :-1], pictures[:, :, -1] / 2 + 0.5,
+    called = [SECOND.get(row["hexcode"], row["name"]) for row in rows]  # libraries made before call them "dog two"
+    save_book(out, called, spoken(rows), keywords(rows, data), pictures[:, :, :-1], pictures[:, :, -1] / 2 + 0.5,
               record={"licences": LICENCES, "autoencoder": source, "hexcodes": [row["hexcode"] for row in rows]})
     print(f"{out}: {len(rows)} things in {len(STYLES)} styles, {out.stat().st_size / 1e6:.1f} MB")
 

@@ -27,6 +27,11 @@ from training.world.objects import OBJECTS
 
 GROUPS = frozenset({0, 1, 3, 4, 5, 6, 7})  # of emojibase: faces, people, animals, food, places, activities, objects
 DRAWN = ("flat", "line", "cartoon")        # styles that come as icons; "3d" comes as pictures
+SECOND = {  # hexcode -> what is drawn, of things whose label is the name of another one, mostly of a face
+    "1f412": "whole monkey", "1f415": "whole dog", "1f408": "whole cat", "1f405": "whole tiger", "1f404": "whole cow", "1f416": "whole pig",
+    "1f401": "whole mouse", "1f407": "whole rabbit", "1f40b": "humpback whale", "1f420": "reef fish", "1f33c": "buttercup",
+    "1f368": "bowl of ice cream", "1f686": "electric train", "26c4": "snowman without snow", "1f468-200d-1f680": "man astronaut",
+}
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ def is_hour(row: dict[str, Any]) -> bool:
 
 
 def chosen(packages: Packages) -> list[dict[str, Any]]:
-    """The rows of library.json. Two things of one label are told apart by "two" behind the second's."""
+    """The rows of library.json. Of two things of one label the second is called as `SECOND` says; ValueError when it does not."""
     named = {hexcode: name for name, icon in OBJECTS for hexcode, slug in packages.slugs["cartoon"].items() if slug == icon}
     rows: list[dict[str, Any]] = []
     seen: set[str] = set()
@@ -72,7 +77,9 @@ def chosen(packages: Packages) -> list[dict[str, Any]]:
             continue
         name = named.get(code, row["label"].replace("’", "'").lower())
         if name in seen:
-            name = f"{row['label'].lower()} two"
+            if code not in SECOND:
+                raise ValueError(f"{code}: its label is {name!r}, as another thing's; say in SECOND what it is")
+            name = SECOND[code]
         seen.add(name)
         rows.append({"name": name, "hexcode": code, "group": row.get("group"), "subgroup": row.get("subgroup"),
                      "slugs": {style: packages.slugs[style][code] for style in DRAWN}, "named": code in named})

@@ -104,6 +104,8 @@ def test_the_shipped_book_has_every_named_thing_in_eleven_languages() -> None:
     book = load_book(SHIPPED)
     assert SHIPPED.stat().st_size <= 10_000_000
     assert book.names[: len(OBJECTS)] == tuple(name for name, _ in OBJECTS)
+    assert not [name for name in book.names if name.endswith(" two")], "every thing is called what it is"
+    assert {"whole dog", "whole cat", "electric train", "humpback whale"} <= set(book.names)
     assert {name for name in book.spoken if name} <= {name for name, _ in OBJECTS}
     assert set(book.keywords) == {"en", "zh", "zh-hant", "ja", "ko", "fr", "de", "es", "it", "pt", "ru"}
     assert all(row and row[0] for rows in book.keywords.values() for row in rows)
