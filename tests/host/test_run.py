@@ -24,7 +24,7 @@ def test_demo_writes_the_clip_says_where_and_how_far_it_is(tmp_path: Path) -> No
     steps = [line.strip() for line in lines if "step " in line]
     assert steps[:2] == ["step 1 of 2", "step 2 of 2"], "sampling; decoding has steps of its own after it"
     assert steps[2:] and len(set(steps[2:])) == len(steps[2:])
-    assert decode(target.read_bytes()).frames.shape == (80, 128, 128, 3)
+    assert decode(target.read_bytes()).frames.shape == (80, 256, 256, 3)
 
 
 def test_serve_prints_its_address_and_stops_with_ctrl_c() -> None:

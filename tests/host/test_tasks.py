@@ -16,10 +16,10 @@ from training.judges.judges import Judges
 from training.world import STYLES
 
 # frames, height, width of what each saves
-SIZES = {"image_to_video": (80, 128, 128), "key_frames": (48, 128, 128), "styled_image_to_video": (48, 128, 128),
-         "restyle_clip": (48, 128, 128), "four_styles": (32, 256, 256), "cinemagraph": (64, 128, 128), "inpaint": (48, 128, 128),
-         "remove_object": (48, 128, 128), "moving_mask": (48, 128, 128),
-         "outpaint": (48, 128, 192), "extend": (96, 128, 128), "video_to_video": (48, 128, 128)}
+SIZES = {"image_to_video": (80, 256, 256), "key_frames": (48, 256, 256), "styled_image_to_video": (48, 256, 256),
+         "restyle_clip": (48, 256, 256), "four_styles": (32, 512, 512), "cinemagraph": (64, 256, 256), "inpaint": (48, 256, 256),
+         "remove_object": (48, 256, 256), "moving_mask": (48, 256, 256),
+         "outpaint": (48, 256, 384), "extend": (96, 256, 256), "video_to_video": (48, 256, 256)}
 COMPOSITED = [name for name in SIZES if name not in ("video_to_video", "restyle_clip", "four_styles")]
 FEW_GIVEN = ("image_to_video", "key_frames", "styled_image_to_video")  # a frame or three of the whole clip
 JOINT = 1.5  # times the median step
@@ -101,7 +101,7 @@ def test_extending_goes_on_without_a_jump(finished: Finished, client: Client) ->
     source = decode(SOURCE.read_bytes()).frames
     assert np.abs(frames[:48] - source).mean() < 6, "the video's compression alone"
     rim = np.ones(frames.shape[1:3], bool)
-    rim[8:-8, 8:-8] = False
+    rim[16:-16, 16:-16] = False
     assert metrics.colour_drift(frames.astype(np.uint8), 16, rim) < 2
 
 
@@ -123,7 +123,7 @@ def test_a_tracked_thing_is_gone_and_the_report_says_what_the_clip_is_like(finis
     assert np.median(after / before) <= 0.25
     assert np.abs(done - np.median(source[:, :8], axis=(0, 1, 2))).mean() < 6, "the blue of the background"
     (text,) = finished("remove_object").outputs["16"]["text"]
-    assert "48 frames of 128x128 at 16 fps" in text and "warp error" in text
+    assert "48 frames of 256x256 at 16 fps" in text and "warp error" in text
 
 
 def test_another_thing_moves_where_the_mask_moves(finished: Finished, client: Client) -> None:
@@ -147,7 +147,7 @@ def beside(given: np.ndarray) -> np.ndarray:
 def test_four_pictures_give_one_prompt_four_looks(finished: Finished, client: Client) -> None:
     """Four branches of one graph, each with words of its own: no two clips are alike, though prompt and seed are, and all show it."""
     frames = video(finished, client, "four_styles")
-    clips = [frames[:, y:y + 128, x:x + 128] for y in (0, 128) for x in (0, 128)]
+    clips = [frames[:, y:y + 256, x:x + 256] for y in (0, 256) for x in (0, 256)]
     for k, clip in enumerate(clips):
         for other in clips[:k]:
             assert np.abs(clip - other).mean() > 8

@@ -62,7 +62,7 @@ def test_text_to_video_is_80_frames_of_something_that_moves(finished: Callable[[
     video = decode(client.download(file))
     assert video.codec == "h264"
     assert video.fps == 16
-    assert video.frames.shape == (80, 128, 128, 3)
+    assert video.frames.shape == (80, 256, 256, 3)
     pixels = video.frames.astype(np.float32)
     assert pixels.std(axis=(1, 2)).mean(axis=-1).min() > 8, "a frame is blank"
     change = np.abs(np.diff(pixels, axis=0)).mean(axis=(1, 2, 3))
@@ -74,7 +74,7 @@ def test_text_to_video_is_80_frames_of_something_that_moves(finished: Callable[[
 def test_text_to_video_shows_what_its_prompt_says_and_moves_as_it_says(
     finished: Callable[[str], Run], client: Client
 ) -> None:
-    """By the trained judges, who know 64 objects; `run.py bench quality` says how often each is right over many prompts."""
+    """By the trained judges, who know 160 objects; `run.py bench quality` says how often each is right over many prompts."""
     texts = [node["inputs"]["text"] for node in api_form("text_to_video").values() if "text" in node["inputs"]]
     assert "a 3d style rocket flying up on a purple background" in texts
     (file,) = finished("text_to_video").files()
@@ -97,8 +97,8 @@ def test_a_thing_keeps_to_the_path_it_is_placed_on(finished: Callable[[str], Run
     frames = decode(client.download(file)).frames
     found = judges.track(frames)
     off, backwards = (np.linalg.norm(found - middle, axis=1) for middle in (each[:, :2] + each[:, 2:] / 2 for each in (path, path[::-1])))
-    assert off.mean() < 9 and off.max() < 24, "pixels; 6.1 on average when it was made"
-    assert backwards.mean() > 20
+    assert off.mean() < 18 and off.max() < 48, "pixels"
+    assert backwards.mean() > 40
     seen = judges.look(frames)
     assert (seen.object.argmax(axis=1) == judges.objects.index("apple")).mean() > 0.5
     assert (seen.background.argmax(axis=1) == BACKGROUNDS.index("blue")).mean() > 0.9
