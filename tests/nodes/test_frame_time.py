@@ -95,20 +95,27 @@ def test_a_conditioning_of_which_something_is_given_hears_nothing_and_its_neighb
     assert pictures[:, -1].tolist() == [0.0] + [1.0] * 5, "of unrelated pictures, those of which nothing is given hear theirs"
 
 
-@pytest.mark.parametrize("cfg", [1.0, 3.0])
-def test_a_context_window_sees_its_own_frames(graph: Any, model: tuple[Any, Any], cfg: float) -> None:
+def in_windows(model: Any) -> Any:
+    """As core's Context Windows (Manual) makes it: four frames at once, one after the other."""
     windows = importlib.import_module("comfy.context_windows")
-    handler = windows.IndexListContextHandler(
+    out = model.clone()
+    out.model_options["context_handler"] = windows.IndexListContextHandler(
         context_schedule=windows.get_matching_context_schedule(windows.ContextSchedules.STATIC_STANDARD),
         fuse_method=windows.get_matching_fuse_method(windows.ContextFuseMethods.FLAT), context_length=4, context_overlap=0, dim=0)
-    handler.set_step = lambda *_: None  # which compares the sigmas of all steps with those of all frames in ComfyUI 0.3.75
-    windowed = model[0].clone()
-    windowed.model_options["context_handler"] = handler
+    windows.create_prepare_sampling_wrapper(out)
+    return out
+
+
+@pytest.mark.parametrize("cfg", [1.0, 3.0])
+def test_a_context_window_sees_its_own_frames(graph: Any, model: tuple[Any, Any], cfg: float) -> None:
+    windowed = in_windows(model[0])
+    handler = windowed.model_options["context_handler"]
     whole = heard(graph, *model, latent=torch.zeros(8, 8, 8, 8), steps=1, cfg=1.0)[0][1]
     first, second = heard(graph, windowed, model[1], latent=torch.zeros(8, 8, 8, 8), steps=1, cfg=cfg)[:2]
     for (x, y, said), part in ((first, whole[:4]), (second, whole[4:])):
         assert len(x) == 4 * (1 if cfg == 1.0 else 2)
         assert torch.equal(y[-4:, TIME], part[:, TIME]) and torch.equal(y[:4, TIME], part[:, TIME]) and torch.equal(said, y)
+    assert "set_step" not in vars(handler), "core's handler is as it was"
 
 
 def test_a_batch_that_is_cut_without_a_word_is_refused(pack: Any) -> None:

@@ -115,6 +115,19 @@ def test_a_mask_holds_for_a_second_pass_at_another_size(graph: Any, mini: tuple)
     assert torch.allclose(large, small, atol=1e-5) and large.any()
 
 
+@pytest.mark.parametrize("cells", [(10, 14), (12, 12)])
+def test_a_second_pass_runs_with_the_masks_of_the_first(graph: Any, mini: tuple, cells: tuple[int, int]) -> None:
+    """A hires fix: what was made is enlarged and sampled on. A clip of 7x10 cells, 1.4 times as large, has not quite its shape."""
+    model, clip = placed(graph, graph.apply(mini[0]), moving()[:, :90] if cells == (10, 14) else None), mini[1]
+    small = (7, 10) if cells == (10, 14) else (8, 8)
+    first = graph.sample(model, clip, torch.zeros(8, 8, *small))
+    (large,) = graph.run("LatentUpscale", samples={"samples": first}, upscale_method="bilinear", width=cells[1] * 8, height=cells[0] * 8,
+                         crop="disabled")
+    again = {"samples": large["samples"], "denoise": 0.5}
+    assert large["samples"].shape[2:] == cells and shown(graph, model, clip, **again)[:, :9].any()
+    assert graph.sample(model, clip, **again).isfinite().all()
+
+
 def test_an_area_of_the_picture_sees_what_is_in_it(graph: Any, mini: tuple) -> None:
     """ConditioningSetArea runs the model on a crop: with places of the whole picture it would see them in the wrong cells."""
     model, clip = placed(graph, mini[0]), mini[1]

@@ -24,6 +24,7 @@ from ....stunet_core.model.skeleton import Skeleton
 from ....stunet_core.model.walk import Clip, check_loop, walk
 from ..runtime.notices import say
 from ..runtime.weight_cache import Shelf
+from .context_windows import mend_windows
 from .mask_input import tell
 from .motion_schedule import use_schedule
 from .spatial import ComfyHost, conditionings, embed
@@ -190,6 +191,7 @@ class Prepare:
         """ComfyUI reckons with all frames at once; the walk holds one chunk, and the skips."""
         frames = noise_shape[0]
         check_loop(replace(self.clip, frames=frames), self.ratios)
+        mend_windows(kwargs.get("model_options") or {})
         if self.clip.where is not None:
             self.show(conds, noise_shape)
         return executor(model, [reckoned(frames), *noise_shape[1:]], conds, *args, **kwargs)
