@@ -44,8 +44,8 @@ class STUNetFitStyle(io.ComfyNode):
                 io.Combo.Input("layers", options=list(LAYERS), default=EVERYTHING,
                                tooltip="What the LoRA changes: attention alone, or convolutions too, which small models need for "
                                        "colours and strokes."),
-                io.Int.Input("size", default=128, min=8, max=4096, step=8,
-                             tooltip="Side of the square, in pixels, that the pictures are brought to: 128 for the mini model, 512 "
+                io.Int.Input("size", default=256, min=8, max=4096, step=8,
+                             tooltip="Side of the square, in pixels, that the pictures are brought to: 256 for the mini model, 512 "
                                      "for SD1.5, 1024 for SDXL."),
                 io.Combo.Input("fit", options=list(FITS[:-1]), default=FITS[0],
                                tooltip="How: crop fills the square, pad repeats the picture's edges, stretch changes the aspect."),

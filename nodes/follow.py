@@ -23,8 +23,8 @@ class STUNetFollow(io.ComfyNode):
                 io.Model.Input("model", tooltip="A clip model: the output of Apply STUNet, or a model on its way there."),
                 io.Latent.Input("latent", tooltip="The clip to follow, from VAE Encode: as many frames and as large as what is sampled."),
                 io.Int.Input("cells", default=2, min=1, max=64,
-                             tooltip="How coarse the followed part is, in latent cells of 8 pixels: 1 follows everything, 2 suits small "
-                                     "pictures of 128 pixels; for 512, try 4 to 8. More leaves shapes freer."),
+                             tooltip="How coarse the followed part is, in latent cells (8 pixels, the mini model's 16): 1 follows "
+                                     "everything, 2 suits the mini model; for 512 pixels of SD1.5, try 4 to 8. More leaves shapes freer."),
                 io.Float.Input("strength", default=1.0, min=0.0, max=1.0, step=0.05, round=0.001,
                                tooltip="How far it is followed, 0 (exactly as without this node) to 1."),
                 io.Float.Input("start_percent", default=0.0, min=0.0, max=1.0, step=0.01, round=0.001,

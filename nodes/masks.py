@@ -84,15 +84,15 @@ class STUNetMaskPath(io.ComfyNode):
                                 tooltip="When the boxes are reached: frame numbers, or seconds with an s, with commas "
                                         "between them, such as 0, 2.5s, 79. Before the first and after the last the "
                                         "mask stands still."),
-                io.String.Input("boxes", default="16 40 48 48\n64 40 48 48", multiline=True,
+                io.String.Input("boxes", default="32 80 96 96\n128 80 96 96", multiline=True,
                                 tooltip="One line for each time: left top width height in pixels. Inside is white = to "
                                         "be generated. A box may reach out of the picture."),
                 io.Combo.Input("shape", options=list(SHAPES), default="box",
                                tooltip="The boxes themselves, or the ellipses in them."),
                 io.Combo.Input("pace", options=list(PACES), default="steady",
                                tooltip="steady: even motion from key to key. ease: starts and stops gently at each."),
-                io.Int.Input("width", default=128, min=1, max=LARGEST, tooltip="Width in pixels, 1 to 4096."),
-                io.Int.Input("height", default=128, min=1, max=LARGEST, tooltip="Height in pixels, 1 to 4096."),
+                io.Int.Input("width", default=256, min=1, max=LARGEST, tooltip="Width in pixels, 1 to 4096."),
+                io.Int.Input("height", default=256, min=1, max=LARGEST, tooltip="Height in pixels, 1 to 4096."),
                 io.Float.Input("seconds", default=5.0, min=0.01, max=LONGEST, step=0.05, round=0.001,
                                tooltip="Duration in seconds, more than 0: seconds x fps masks, rounded."),
                 io.Float.Input("fps", default=16.0, min=1.0, max=120.0, step=1.0, round=0.001,

@@ -40,8 +40,8 @@ class STUNetFitWords(io.ComfyNode):
                                tooltip="How far each step goes, in deviations of the text's embedding. Lower it if the prompt is lost."),
                 io.Int.Input("seed", default=0, min=0, max=2**63 - 1, control_after_generate=False,
                              tooltip="Seed of the noise. The same seed finds the same words."),
-                io.Int.Input("size", default=128, min=8, max=4096, step=8,
-                             tooltip="Side of the square, in pixels, that the pictures are brought to: 128 for the mini model, 512 "
+                io.Int.Input("size", default=256, min=8, max=4096, step=8,
+                             tooltip="Side of the square, in pixels, that the pictures are brought to: 256 for the mini model, 512 "
                                      "for SD1.5, 1024 for SDXL."),
                 io.Combo.Input("fit", options=list(FITS[:-1]), default=FITS[0],
                                tooltip="How: crop fills the square, pad repeats the picture's edges, stretch changes the aspect."),
