@@ -26,7 +26,7 @@ from ..runtime.weight_cache import Shelf
 from ..walk.apply import SAID
 from .conds import PerFrame, of_window
 from .reading import reading
-from .sampling import DRAFTED, FRAMES, LOOP, told_times, wrap
+from .sampling import CIRCLE, DRAFTED, FRAMES, told_times, wrap
 from .text import make_clip
 from .things import PLACES, THINGS, draft
 from .vae import MiniVAE
@@ -101,7 +101,7 @@ class MiniModel(comfy.model_base.BaseModel):
         if (mask >= 0.5).all():  # or what is given says itself where things are
             times = kwargs.get(DRAFTED, torch.full((len(mask),), torch.nan))
             drawn = draft(self.heads[0], kwargs.get(THINGS), kwargs.get(PLACES), times, *size)
-        return beside_clip(mask, given, kwargs.get(FRAMES, 1), None if drawn is None else drawn.to(given), kwargs.get(LOOP, False))
+        return beside_clip(mask, given, kwargs.get(FRAMES, 1), None if drawn is None else drawn.to(given), kwargs.get(CIRCLE, False))
 
     def encode_adm(self, **kwargs: Any) -> Tensor:
         """1 y: the pooled text, zeros for conditioning that carries none, and no time."""

@@ -19,7 +19,7 @@ from ..walk.apply import applied, is_loop
 
 KEY = "stunet_mini"
 FRAMES = "stunet_frames"  # in a conditioning: how many rows of the batch are one clip
-LOOP = "stunet_loop"  # in the same: whether that clip's first frame follows on its last
+CIRCLE = "stunet_circle"  # in the same: whether that clip's first frame follows on its last
 TIMES = "stunet_times"  # in a conditioning: the time of each row of the batch (f), NaN where it is not told
 DRAFTED = "stunet_drafted"  # in a conditioning: the time at which each row's things are drafted (f), NaN where they are not
 KNOWN = 900  # of 1000 time steps: sampling that begins below has something to go on from, which says itself when it is
@@ -43,7 +43,7 @@ def begin(executor: Any, noise: Tensor, latent: Tensor, sampler: Any, sigmas: Te
         times = torch.full_like(times, torch.nan)
     drafted = times if begun else drafted
     for cond in (cond for group in guider.conds.values() for cond in group or ()):  # ComfyUI's copies for this sampling
-        cond[FRAMES], cond[TIMES], cond[DRAFTED], cond[LOOP] = frames, times, drafted, loop
+        cond[FRAMES], cond[TIMES], cond[DRAFTED], cond[CIRCLE] = frames, times, drafted, loop
     return executor(noise, latent, sampler, sigmas, *args, **kwargs)
 
 
