@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -322,15 +323,17 @@ def test_what_is_exported_is_what_was_trained(tmp_path):
 
 
 def test_no_more_rendered_clips_wait_than_memory_holds():
-    class Pool:
+    class Fake:
         asked = 0
 
         def imap(self, task, items, chunksize):
             self.asked += len(items)
             return map(task, items)
 
-    pool, taken = Pool(), []
-    for number in in_turn(pool, lambda n: n, 7, 3):
+    pool: Any = Fake()
+    taken: list[Any] = []
+    numbers: Any = int
+    for number in in_turn(pool, numbers, 7, 3):
         taken.append(number)
         assert pool.asked - len(taken) < 3
     assert taken == list(range(7))
