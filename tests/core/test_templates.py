@@ -133,19 +133,23 @@ def test_no_input_lies_there_for_nothing() -> None:
 
 
 @pytest.fixture(scope="module")
-def read() -> Callable[[str], Prompt]:
+def read() -> Callable[[str, tuple[str, ...]], Prompt]:
     book = load_book(WEIGHTS / "book.safetensors")
     tables = load_tables(book, WEIGHTS / "words.tsv.gz")
-    return lambda text: read_prompt(text, book, tables)
+    return lambda text, own: read_prompt(text, book, tables, own)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_prompts_are_understood_to_the_last_word(name: str, read: Callable[[str], Prompt]) -> None:
+def test_its_prompts_are_understood_to_the_last_word(name: str, read: Callable[[str, tuple[str, ...]], Prompt]) -> None:
     """What is left out, or read as another word, would be a note; a thing that the model never learned has no name there."""
     texts = [node["inputs"][label] for node in api(name).values() for label in ("text", "caption") if label in node["inputs"]]
+    own = ("auto",) * sum(node["class_type"] == "STUNetThingFromPicture" for node in api(name).values())
     assert texts
     for text in texts:
-        prompt = read(text)
-        assert (prompt.notes, prompt.unknown, prompt.ignored) == ((), (), ()), text
-        assert NAMELESS not in prompt.text, text
+        prompt = read(text, own if text else ())
+        assert (prompt.unknown, prompt.ignored) == ((), ()), text
         assert bool(prompt.things) == bool(text), text
+        if own:
+            assert all(thing.own is not None for thing in prompt.things), text
+        else:
+            assert prompt.notes == () and NAMELESS not in prompt.text, text
