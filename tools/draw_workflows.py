@@ -34,7 +34,8 @@ Info = dict[str, Any]
 
 @dataclass(frozen=True)
 class Input:
-    """An input of a node's schema. `extra`: values that the frontend adds after its own: what happens to a seed, a button to upload."""
+    """An input of a node's schema. `after`: what the frontend adds behind its value, what becomes of a seed; `last`: what it adds behind
+    the values of all inputs, a button to upload."""
 
     name: str
     type: str
@@ -42,7 +43,8 @@ class Input:
     optional: bool
     default: Any
     lines: bool
-    extra: tuple[Any, ...]
+    after: tuple[str, ...]
+    last: tuple[str, ...]
 
 
 def inputs_of(info: Info) -> list[Input]:
@@ -54,10 +56,10 @@ def inputs_of(info: Info) -> list[Input]:
             choices = kind if isinstance(kind, list) else options.get("options")
             type_ = "COMBO" if isinstance(kind, list) else kind
             default = options.get("default", choices[0] if choices else None)
-            upload = any(options.get(key) for key in ("image_upload", "video_upload"))
-            extra = ("fixed",) if options.get("control_after_generate") else ("image",) if upload else ()
+            after = ("fixed",) if options.get("control_after_generate") else ()
+            last = ("image",) if any(options.get(key) for key in ("image_upload", "video_upload")) else ()
             widget = type_ in WIDGET_TYPES and not options.get("forceInput")
-            out.append(Input(name, type_, widget, group == "optional", default, bool(options.get("multiline")), extra))
+            out.append(Input(name, type_, widget, group == "optional", default, bool(options.get("multiline")), after, last))
     return out
 
 
@@ -87,7 +89,7 @@ def size_of(node: dict[str, Any], inputs: Sequence[Input], info: Info) -> list[i
     """Width and height of a node, its title not counted."""
     kind = node["class_type"]
     slots = max(sum(not each.widget for each in inputs), len(info["output"]))
-    widgets = sum(TEXT if each.lines else WIDGET * (1 + len(each.extra)) for each in inputs if each.widget)
+    widgets = sum(TEXT if each.lines else WIDGET * (1 + len(each.after + each.last)) for each in inputs if each.widget)
     return [WIDTHS.get(kind, WIDTH), 16 + SLOT * slots + widgets + SHOWS.get(kind, 0)]
 
 
@@ -153,7 +155,8 @@ def drawn(nodes: Workflow, infos: dict[str, Info], was: dict[str, Any], text: st
         for each in inputs[key]:
             if each.widget:
                 value = node["inputs"].get(each.name, each.default)
-                values += [each.default if linked(value) else value, *each.extra]
+                values += [each.default if linked(value) else value, *each.after]
+        values += [button for each in inputs[key] for button in each.last]
         title = node.get("_meta", {}).get("title")
         out.append({
             "id": int(key), "type": node["class_type"], "pos": at[key], "size": sizes[key], "flags": {}, "order": order, "mode": 0,
