@@ -8,8 +8,10 @@ from .apply import STUNetApply
 from .blend_style import STUNetBlendStyle
 from .clip import STUNetEmptyClip
 from .composite import STUNetComposite
+from .examples import STUNetExampleClip, STUNetExamplePicture
 from .fit_style import STUNetFitStyle
 from .follow import STUNetFollow
+from .frame_of_clip import STUNetFrameOfClip
 from .from_clips import STUNetExtend, STUNetInpaint, STUNetOutpaint
 from .from_images import STUNetAnimateRegion, STUNetImageToVideo, STUNetKeyframes
 from .host.runtime import files
@@ -41,7 +43,8 @@ class STUNetExtension(ComfyExtension):
                 STUNetImageToVideo, STUNetKeyframes, STUNetAnimateRegion, STUNetInpaint, STUNetOutpaint, STUNetExtend,
                 STUNetComposite, STUNetTrackMask, STUNetMaskPath, STUNetClipReport,
                 STUNetStyleReference, STUNetFitStyle, STUNetBlendStyle, STUNetFitWords, STUNetAddWords,
-                STUNetMotionLora, STUNetSteady, STUNetFollow, STUNetPlaces, STUNetThingFromPicture]
+                STUNetMotionLora, STUNetSteady, STUNetFollow, STUNetPlaces, STUNetThingFromPicture,
+                STUNetExamplePicture, STUNetExampleClip, STUNetFrameOfClip]
 
     def loader(self, node: type[io.ComfyNode]) -> Any:
         """`node` with this extension's shelf; a subclass, so that no state hangs on the module's own class."""

@@ -15,7 +15,8 @@ import torch
 from tests.tiny import write_weights
 
 CHECKED = ("STUNetApply", "STUNetMotionLora", "STUNetBlendStyle", "STUNetFitStyle", "STUNetFitWords", "STUNetKeyframes", "STUNetOutpaint",
-           "STUNetExtend", "STUNetMaskPath", "STUNetSampler", "STUNetEmptyClip")
+           "STUNetExtend", "STUNetMaskPath", "STUNetSampler", "STUNetEmptyClip", "STUNetExamplePicture", "STUNetExampleClip",
+           "STUNetFrameOfClip")
 PICTURE, CLIP = torch.rand(1, 32, 48, 3), torch.rand(4, 32, 48, 3)
 
 

@@ -69,5 +69,10 @@ def check(name: Any, kind: str = "weights") -> bool | str:
 
 def fingerprint(name: str, kind: str = "weights") -> str:
     """Changes when the file called `name` does, so that cached outputs of the old one are not used."""
-    stat = find(name, kind).stat()
+    return stamp(find(name, kind))
+
+
+def stamp(path: Path) -> str:
+    """Changes when the file does."""
+    stat = path.stat()
     return f"{stat.st_mtime_ns} {stat.st_size}"
