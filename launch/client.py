@@ -55,6 +55,10 @@ class Run:
                         found.append(File(item["filename"], item.get("subfolder", ""), item.get("type", "output")))
         return found
 
+    def saved(self) -> list[File]:
+        """Files that are kept: those in ComfyUI's output folder, not what nodes only show."""
+        return [file for file in self.files() if file.type == "output"]
+
 
 class Client:
     """A client of the ComfyUI at `url`, e.g. "http://127.0.0.1:8188". OSError means that it can't be reached."""

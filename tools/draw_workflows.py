@@ -24,7 +24,8 @@ SLOT, WIDGET, TEXT = 20, 25, 90         # heights of a socket, a widget, a text 
 WIDTH = 320
 WIDTHS = {"CLIPTextEncode": 340, "SaveVideo": 400, "STUNetApply": 340, "STUNetFitStyle": 340, "STUNetFitWords": 340, "STUNetMaskPath": 340,
           "STUNetClipReport": 400, "CreateVideo": 270, "ImageBatch": 270, "ImageStitch": 270}
-SHOWS = {"LoadImage": 270, "LoadImageMask": 270, "LoadVideo": 270, "SaveVideo": 300, "STUNetClipReport": 260}  # pixels of what nodes show
+SHOWS = {"STUNetExamplePicture": 270, "STUNetFrameOfClip": 270, "LoadImage": 270, "LoadImageMask": 270, "LoadVideo": 270, "SaveVideo": 300,
+         "STUNetClipReport": 260}  # pixels of what nodes show
 WIDGET_TYPES = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 NOTE = {"flags": {}, "mode": 0, "inputs": [], "outputs": [], "title": "About", "properties": {}, "color": "#432", "bgcolor": "#653"}
 NOTE_LINE = 40  # characters of a note that fit in one line, roughly

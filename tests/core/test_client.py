@@ -112,8 +112,10 @@ def test_a_server_that_is_not_there_is_an_oserror() -> None:
 
 def test_files_of_a_run() -> None:
     video = {"filename": "a.mp4", "subfolder": "video", "type": "output"}
-    run = Run("id", {"7": {"images": [video], "animated": [True]}, "9": {"text": ["words"]}})
-    assert run.files() == run.files("7") == [File("a.mp4", "video", "output")]
+    shown = {"filename": "b.png", "subfolder": "", "type": "temp"}
+    run = Run("id", {"3": {"images": [shown]}, "7": {"images": [video], "animated": [True]}, "9": {"text": ["words"]}})
+    assert run.saved() == run.files("7") == [File("a.mp4", "video", "output")]
+    assert run.files() == [File("b.png", "", "temp"), *run.saved()]
     assert run.files("9") == []
 
 

@@ -119,13 +119,32 @@ def loader(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_pictures_are_of_the_models_size(name: str) -> None:
-    for node in api(name).values():
-        if node["class_type"] in ("LoadImage", "LoadImageMask"):
-            assert Image.open(WORKFLOWS / "input" / node["inputs"]["image"]).size == (256, 256)
-        if node["class_type"] == "LoadVideo":
+def test_it_loads_nothing_but_the_packs_examples(name: str) -> None:
+    """So it runs right after installing; and they are of the model's size. A mask is taken as a MASK, a picture as an IMAGE."""
+    nodes = api(name)
+    assert not any(node["class_type"].startswith(("LoadImage", "LoadVideo")) for node in nodes.values())
+    for key, node in nodes.items():
+        if node["class_type"] == "STUNetExamplePicture":
+            with Image.open(WORKFLOWS / "input" / node["inputs"]["image"]) as picture:
+                size, mask = picture.size, picture.mode == "L"
+            assert size == (256, 256)
+            taken = {value[1] for other in nodes.values() for value in other["inputs"].values()
+                     if isinstance(value, list) and value[0] == key}
+            assert taken == {1 if mask else 0}
+        if node["class_type"] == "STUNetExampleClip":
             with av.open(str(WORKFLOWS / "input" / node["inputs"]["file"])) as file:
                 assert (file.streams.video[0].width, file.streams.video[0].height, file.streams.video[0].frames) == (256, 256, 48)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_note_says_what_takes_the_examples_place(name: str) -> None:
+    (note,) = [node["widgets_values"][0] for node in drawn(name)["nodes"] if node["type"] == "MarkdownNote"]
+    kinds = {node["class_type"] for node in api(name).values()}
+    pictures = [node for node in api(name).values() if node["class_type"] == "STUNetExamplePicture"
+                and not node["inputs"]["image"].endswith(("_mask.png", "_first.png", "_water.png"))]
+    assert ("*Load Video*" in note) == ("STUNetExampleClip" in kinds)
+    assert ("*Load Image* in the place of" in note) == bool(pictures)
+    assert "copy" not in note and "workflows/input" not in note
 
 
 def test_no_input_lies_there_for_nothing() -> None:

@@ -37,14 +37,14 @@ def watched(nodes: Workflow) -> Workflow:
 def finished(comfyui: Server) -> Callable[[str], Run]:
     """`finished("text_to_video")` is the run of that workflow, made the first time it is asked for.
 
-    Pictures that a workflow loads lie beside it in `workflows/input/` and are uploaded before. What goes into and comes
-    out of its Composite is saved besides, as PNGs: see `watched`.
+    It runs as after a normal install: nothing is put into ComfyUI's input folder, which is emptied of the pack's files. What goes
+    into and comes out of its Composite is saved besides, as PNGs: see `watched`.
     """
 
     @cache
     def run(name: str) -> Run:
-        for picture in sorted((WORKFLOWS / "input").glob("*")):
-            comfyui.client.upload(picture.name, picture.read_bytes())
+        for file in (WORKFLOWS / "input").iterdir():
+            (comfyui.base / "input" / file.name).unlink(missing_ok=True)
         return comfyui.client.submit(watched(api_form(name)))
 
     return run

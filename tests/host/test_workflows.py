@@ -35,7 +35,7 @@ def test_there_are_workflows_each_in_both_forms_with_a_picture() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_runs_and_saves_a_file(name: str, finished: Callable[[str], Run], client: Client) -> None:
-    files = [file for file in finished(name).files() if file.type == "output"]
+    files = finished(name).saved()
     assert files, "the workflow saved nothing"
     for file in files:
         assert client.download(file)
@@ -62,7 +62,7 @@ def inputs_of(node: dict[str, Any]) -> set[str]:
 
 
 def test_text_to_video_is_80_frames_of_something_that_moves(finished: Callable[[str], Run], client: Client) -> None:
-    (file,) = finished("text_to_video").files()
+    (file,) = finished("text_to_video").saved()
     assert Path(file.filename).suffix == ".mp4"
     video = decode(client.download(file))
     assert video.codec == "h264"
@@ -82,7 +82,7 @@ def test_text_to_video_shows_what_its_prompt_says_and_moves_as_it_says(
     """By the trained judges, who know 160 objects; `run.py bench quality` says how often each is right over many prompts."""
     texts = [node["inputs"]["text"] for node in api_form("text_to_video").values() if "text" in node["inputs"]]
     assert "a 3d style rocket flying up on a purple background" in texts
-    (file,) = finished("text_to_video").files()
+    (file,) = finished("text_to_video").saved()
     judges = Judges.load()
     frames = decode(client.download(file)).frames
     seen = judges.look(frames)
@@ -97,7 +97,7 @@ def test_a_thing_keeps_to_the_path_it_is_placed_on(finished: Callable[[str], Run
     (inputs,) = [node["inputs"] for node in api_form("thing_on_a_path").values() if node["class_type"] == "STUNetMaskPath"]
     times, boxes = [int(time) for time in inputs["times"].split(",")], read_boxes(inputs["boxes"])
     path = between(times, boxes, 80, inputs["pace"])
-    (file,) = finished("thing_on_a_path").files()
+    (file,) = finished("thing_on_a_path").saved()
     judges = Judges.load()
     frames = decode(client.download(file)).frames
     found = judges.track(frames)
@@ -111,7 +111,7 @@ def test_a_thing_keeps_to_the_path_it_is_placed_on(finished: Callable[[str], Run
 
 def test_a_line_drawing_of_a_car_gives_the_words_for_line_drawings(finished: Callable[[str], Run], client: Client) -> None:
     """The prompt names no style; without the words the same clip is a red mushroom with white spots."""
-    (file,) = finished("style_words").files()
+    (file,) = finished("style_words").saved()
     judges = Judges.load()
     frames = decode(client.download(file)).frames
     seen = judges.look(frames)
@@ -124,7 +124,7 @@ def test_a_line_drawing_of_a_car_gives_the_words_for_line_drawings(finished: Cal
 def test_a_drawing_of_ones_own_moves_as_its_prompt_says(finished: Callable[[str], Run], client: Client) -> None:
     """A mascot that no book has: among the pictures of 160 things and its own, each frame's thing looks most like its own."""
     judges = Judges.load()
-    (file,) = finished("thing_from_picture").files()
+    (file,) = finished("thing_from_picture").saved()
     frames = decode(client.download(file)).frames
     assert frames.shape == (80, 256, 256, 3)
     assert (judges.look(frames).background.argmax(axis=1) == BACKGROUNDS.index("grass")).mean() > 0.9
@@ -137,7 +137,7 @@ def test_a_drawing_of_ones_own_moves_as_its_prompt_says(finished: Callable[[str]
 
 
 def test_cores_nodes_make_the_same_clip(finished: Callable[[str], Run], client: Client) -> None:
-    ours, cores = (decode(client.download(finished(name).files()[0])).frames for name in ("text_to_video", "text_to_video_core_ksampler"))
+    ours, cores = (decode(client.download(finished(name).saved()[0])).frames for name in ("text_to_video", "text_to_video_core_ksampler"))
     assert np.array_equal(ours, cores)
 
 
@@ -150,7 +150,7 @@ def test_the_same_workflow_again_is_the_same_clip(finished: Callable[[str], Run]
         set_input(nodes, ("seed", "noise_seed"), seed)
         # Another file name, or ComfyUI answers from its cache.
         set_input(nodes, ("filename_prefix",), f"again/{len(pictures)}")
-        (file,) = client.submit(nodes).files()
+        (file,) = client.submit(nodes).saved()
         pictures.append(decode(client.download(file)).frames)
     assert pictures[0].shape[0] == 8
     assert np.array_equal(pictures[0], pictures[2])
@@ -168,7 +168,7 @@ def test_a_workflow_from_before_later_inputs_still_runs(client: Client) -> None:
         if node["class_type"] == "CreateVideo":
             node["inputs"]["fps"] = 16.0
     shorten(nodes, seconds=0.5, steps=1)
-    (file,) = client.submit(nodes).files()
+    (file,) = client.submit(nodes).saved()
     assert decode(client.download(file)).frames.shape == (8, 128, 128, 3)
 
 
