@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from launch import browser as browsers
 from launch.server import PACK_NAME, Server
 
+VUE_NODES = "Comfy.VueNodes.Enabled"
 QUIET = [  # nothing but the page itself: no look-ups at a vendor's hosts
     "--no-sandbox",
     "--disable-gpu",
@@ -67,3 +68,13 @@ def page(chromium: Browser, comfyui: Server, complaints: Complaints) -> Iterator
     complaints.hear(page)
     yield page
     context.close()
+
+
+@pytest.fixture(params=[False, True], ids=["classic", "vue"])
+def canvas(request: pytest.FixtureRequest, comfyui: Server, page: Page) -> Iterator[Page]:
+    """The opened page, with nodes drawn on the canvas and with nodes that are elements of the page."""
+    comfyui.client.json(f"/settings/{VUE_NODES}", request.param)
+    page.goto(comfyui.url)
+    page.wait_for_function("() => window.app?.graph && document.querySelector('[data-testid=queue-button]')")
+    yield page
+    comfyui.client.json(f"/settings/{VUE_NODES}", False)

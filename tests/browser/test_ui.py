@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from launch.server import PACK_NAME, Server
+from launch.server import PACK_NAME
 from tests.browser.conftest import Complaints
 
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 NAMES = sorted(path.stem for path in WORKFLOWS.glob("*.json"))
-VUE_NODES = "Comfy.VueNodes.Enabled"
 
 LOAD = """async (address) => {
     const answer = await fetch(address)
@@ -34,16 +31,6 @@ LISTEN = """() => {
             window.outcome = [name, event.detail?.exception_message ?? '']
         })
 }"""
-
-
-@pytest.fixture(params=[False, True], ids=["classic", "vue"])
-def canvas(request: pytest.FixtureRequest, comfyui: Server, page: Page) -> Iterator[Page]:
-    """The opened page, with nodes drawn on the canvas and with nodes that are elements of the page."""
-    comfyui.client.json(f"/settings/{VUE_NODES}", request.param)
-    page.goto(comfyui.url)
-    page.wait_for_function("() => window.app?.graph && document.querySelector('[data-testid=queue-button]')")
-    yield page
-    comfyui.client.json(f"/settings/{VUE_NODES}", False)
 
 
 def load(page: Page, name: str) -> None:
