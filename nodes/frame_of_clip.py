@@ -66,4 +66,4 @@ class STUNetFrameOfClip(io.ComfyNode):
                 shown = ui.SavedImages([ui.SavedResult(path.name, picture_files.folder_in_inputs(path), io.FolderType.input)])
         if mask is None:
             mask = torch.zeros(picture.shape[1:3])
-        return io.NodeOutput(picture, mask[None], number, ui=shown or ui.PreviewImage(picture))
+        return io.NodeOutput(picture, mask[None], number, ui=shown or ui.PreviewImage(picture.float()))

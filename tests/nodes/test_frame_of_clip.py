@@ -57,6 +57,12 @@ def test_the_frame_comes_bit_for_bit_and_is_shown(graph: Any) -> None:
         assert np.abs(seen - CLIP[number].numpy()).max() <= 1 / 255 + 1e-6
 
 
+def test_a_clip_of_half_precision_is_shown_too(graph: Any) -> None:
+    """numpy knows no bfloat16."""
+    output = execute(graph, clip=CLIP.bfloat16())
+    assert output.args[0].dtype == torch.bfloat16 and shown_file(output).is_file()
+
+
 def test_it_runs_without_a_node_behind_it(graph: Any) -> None:
     """Else there would be nothing to paint on before the workflow is whole."""
     assert graph.pack.nodes["STUNetFrameOfClip"].OUTPUT_NODE
