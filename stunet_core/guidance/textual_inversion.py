@@ -14,10 +14,13 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Words:
-    """tokens (c): added to each token of a prompt's embedding; pooled (p): to its pooled embedding, where the model reads one."""
+    """tokens (c): added to each token of a prompt's embedding; pooled (p): to its pooled embedding, where the model reads one; style: of
+    the drawings that a model is shown beside the prompt, the one nearest to the pictures, where it is shown any.
+    """
 
     tokens: Tensor
     pooled: Tensor | None = None
+    style: str | None = None
 
 
 class Found(nn.Module):

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from stunet_core.mini.book import STYLES
 from stunet_core.mini.checkpoint import load_checkpoint
 from tests.tiny import CONFIG
 
@@ -18,8 +19,9 @@ class Page:
     """A book of two pictures."""
 
     def picture(self, entry: int, style: str) -> torch.Tensor:
-        assert entry in (ROCKET, UP) and style == "flat"
-        return torch.randn(CONFIG.picture_shape, generator=torch.Generator().manual_seed(entry)).clamp(-1, 1)
+        assert entry in (ROCKET, UP)
+        seed = entry + 10 * ("flat", *STYLES).index(style)  # the style of a prompt that names none is "flat" here
+        return torch.randn(CONFIG.picture_shape, generator=torch.Generator().manual_seed(seed)).clamp(-1, 1)
 
 
 def reading_clip(graph: Any) -> Any:
@@ -28,11 +30,12 @@ def reading_clip(graph: Any) -> Any:
     reading, text, kinds = (graph.pack.module(name) for name in modules)
     checkpoint = load_checkpoint(graph.weights / "mini.safetensors")
 
-    def read(parts: Any, own: Any = ()) -> Any:
+    def read(parts: Any, own: Any = (), style: str | None = None) -> Any:
         typed = tuple((word, weight) for text, weight in parts for word in re.findall(r"[a-z0-9]+", text.lower()))
         words = [word for word, _ in typed]
-        things = [kinds.Shown(ROCKET, "rocket", "flat", "red" if "red" in words else None, "rocket", "name")] if "rocket" in words else []
-        things += [kinds.Shown(UP, "up", "flat", None, "up", "name")] if things and "up" in words else []
+        drawn = "line" if "line" in words else style or "flat"
+        things = [kinds.Shown(ROCKET, "rocket", drawn, "red" if "red" in words else None, "rocket", "name")] if "rocket" in words else []
+        things += [kinds.Shown(UP, "up", drawn, None, "up", "name")] if things and "up" in words else []
         if own and not things:
             things = [kinds.Shown(-1, "", "flat", "red" if "red" in words else None, "it", "name")]
         for picture, place in enumerate(own):

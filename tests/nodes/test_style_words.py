@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
-from tests.nodes import loras, nets
+from stunet_core.mini.book import STYLES
+from tests.nodes import loras, nets, stub
+from tests.nodes.stub import reading_clip
 
 SETTINGS = {"caption": "a rocket on a purple background", "steps": 4, "learning_rate": 0.05, "seed": 3, "size": 64, "fit": "crop"}
 
@@ -50,9 +53,32 @@ def test_the_seed_decides_and_a_clip_model_is_asked_as_an_image_model(graph: Any
     assert not torch.allclose(first.tokens, other.tokens, atol=1e-3)
 
 
+def test_things_are_shown_as_the_book_has_them_in_the_style_nearest_to_the_picture(graph: Any) -> None:
+    model, _, vae = graph.mini()
+    clip = reading_clip(graph)
+    mini, said = (model, clip, vae), prompt(graph, (model, clip), "a rocket")
+    words = fit(graph, mini)
+    assert words.style in STYLES
+    ((context, options),) = graph.run("STUNetAddWords", conditioning=said, words=words, strength=0.5)[0]
+    shown = stub.Page().picture(stub.ROCKET, words.style)
+    assert torch.equal(options["stunet_things"].pictures[0, 0], shown)
+    assert torch.allclose(context, options["stunet_things"].context + 0.5 * words.tokens, atol=1e-5)
+    for text, strength in (("a line rocket", 0.5), ("a rocket", -0.5)):  # named by the prompt; away from the style
+        said = prompt(graph, (model, clip), text)
+        kept = graph.run("STUNetAddWords", conditioning=said, words=words, strength=strength)[0][0][1]["stunet_things"]
+        assert torch.equal(kept.pictures, said[0][1]["stunet_things"].pictures)
+    again = graph.run("STUNetAddWords", conditioning=[[context, options]], words=replace(words, style="3d"), strength=0.5)[0]
+    assert torch.equal(again[0][1]["stunet_things"].pictures[0, 0], shown), "of several the first one says it"
+
+
+def test_a_caption_that_names_a_style_leaves_none_to_be_found(graph: Any) -> None:
+    model, _, vae = graph.mini()
+    assert fit(graph, (model, reading_clip(graph), vae), caption="a line rocket").style is None
+
+
 def test_added_words_are_in_every_token_and_in_the_pooled_embedding(graph: Any) -> None:
     mini = graph.mini()
-    words, said = fit(graph, mini), prompt(graph, mini)
+    words, said = replace(fit(graph, mini), style=None), prompt(graph, mini)
     (out,) = graph.run("STUNetAddWords", conditioning=said, words=words, strength=0.5)
     ((context, options),) = out
     assert torch.allclose(context - said[0][0], (0.5 * words.tokens).expand_as(context), atol=1e-5)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ....stunet_core.mini.pictures.own_picture import OwnPicture
@@ -30,7 +29,7 @@ def check(context: Tensor, options: dict[str, Any]) -> Things:
     if things is None or things.again is None:
         raise ValueError(f"conditioning: is another model's ({context.shape[-1]} wide) and shows no pictures of things; encode the prompt "
                          "with CLIP Text Encode and the CLIP output of Load Mini Model")
-    if things.context.shape != context.shape or not torch.equal(things.context.to(context), context):
+    if things.changed(context):
         raise ValueError("conditioning: was changed since CLIP Text Encode made it (style words were added, or it was averaged, joined or "
                          "zeroed); connect CLIP Text Encode to this node, and put the node that changes it behind this one")
     return things

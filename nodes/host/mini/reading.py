@@ -21,7 +21,8 @@ from ..runtime.notices import say
 from ..runtime.weight_cache import Shelf
 
 BOOK, WORDS = "book.safetensors", "words.tsv.gz"  # in the pack's weights
-Read = Callable[[Sequence[tuple[str, float]], Sequence[str]], Prompt]  # parts of a prompt and their weights, `read_prompt`'s own
+# parts of a prompt and their weights, `read_prompt`'s own and style
+Read = Callable[[Sequence[tuple[str, float]], Sequence[str], str | None], Prompt]
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,13 @@ class Own:
 
 
 @dataclass(frozen=True)
+class Styled:
+    """A style of the book, for a prompt that names none."""
+
+    style: str
+
+
+@dataclass(frozen=True)
 class Reading:
     """How prompts are read, and what shows the things they name."""
 
@@ -42,13 +50,15 @@ class Reading:
     autoencoder: Autoencoder
     book: Book
 
-    def prompt(self, text: str, weighted: bool = True, own: Sequence[Own] = ()) -> Prompt:
-        """What `text` says, its parentheses read as core reads them if `weighted`; what was made of it is said on the node.
+    def prompt(self, text: str, weighted: bool = True, own: Sequence[Own] = (), style: str | None = None) -> Prompt:
+        """What `text` says, its parentheses read as core reads them if `weighted`, in `style` if it names none.
+
+        What was made of it is said on the node.
 
         Raises ValueError when it names no thing for a picture of the user's own.
         """
         parts = token_weights(escape_important(text), 1.0) if weighted else [(text, 1.0)]
-        prompt = self.read([(unescape_important(part), weight) for part, weight in parts], [each.which for each in own])
+        prompt = self.read([(unescape_important(part), weight) for part, weight in parts], [each.which for each in own], style)
         if prompt.notes:
             say("; ".join(prompt.notes), logging.WARNING if prompt.unknown else logging.INFO)
         return prompt
@@ -89,4 +99,4 @@ def reading(shelf: Shelf, checkpoint: Checkpoint) -> Reading:
         raise ValueError(f"{path}: its pictures are {own}, and the mini model is shown {model} (channels, height, width): book and model "
                          "are of different versions; update the pack, or make the book anew with `python -m tools.make_book --mini FILE`")
     tables = shelf.take(path, "tables", lambda: load_tables(book, WEIGHTS / WORDS))
-    return Reading(lambda parts, own: read_prompt(parts, book, tables, own), checkpoint.autoencoder, book)
+    return Reading(lambda parts, own, style: read_prompt(parts, book, tables, own, style), checkpoint.autoencoder, book)

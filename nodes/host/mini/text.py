@@ -13,12 +13,12 @@ from ....stunet_core.mini.checkpoint import Checkpoint
 from ....stunet_core.mini.picture_encoder import PictureEncoder
 from ....stunet_core.mini.text import TextEncoder
 from ....stunet_core.mini.tokenizer import BEGIN, END, PAD, UNKNOWN, Tokenizer
-from .reading import Own, Reading
+from .reading import Own, Reading, Styled
 from .things import THINGS, Things
 
 KEY = "mini"  # of the tokens in the dictionary that ComfyUI passes from tokenizer to encoder
 PICTURES = "mini_pictures"  # in the same: the picture of each slot (9 12 12) or None, the left thing first
-AGAIN = "mini_again"  # in the same: a picture of the user's own (`Own`) -> the tokens of the same prompt with it
+AGAIN = "mini_again"  # in the same: a picture of the user's own or a style (`Own`, `Styled`) -> the tokens of the same prompt with it
 NOTES = "stunet_notes"  # in the same and in the conditioning: sentences that say what was made of the prompt
 
 
@@ -50,11 +50,15 @@ class MiniTokenizer:
     def tokenize_with_weights(self, text: str, return_word_ids: bool = False, **kwargs: Any) -> dict[str, Any]:
         weighted = not kwargs.pop("disable_weights", False)
 
-        def tokens(own: tuple[Own, ...] = ()) -> dict[str, Any]:
-            prompt = self.reading.prompt(text, weighted, own)
+        def tokens(own: tuple[Own, ...] = (), style: str | None = None) -> dict[str, Any]:
+            prompt = self.reading.prompt(text, weighted, own, style)
             told = " ".join(word if weight == 1 else f"({word}:{weight!r})" for word, weight in prompt.words)
+
+            def again(more: Own | Styled) -> dict[str, Any]:
+                return tokens(own, more.style) if isinstance(more, Styled) else tokens((*own, more), style)
+
             return {KEY: self.chunks.tokenize_with_weights(told, return_word_ids, **kwargs), NOTES: list(prompt.notes),
-                    PICTURES: self.reading.pictures(prompt, own), AGAIN: lambda picture: tokens((*own, picture))}
+                    PICTURES: self.reading.pictures(prompt, own), AGAIN: again}
 
         return tokens()
 

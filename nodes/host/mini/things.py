@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ....stunet_core.mini.draft import drafts
@@ -18,8 +19,8 @@ PLACES = "stunet_places"  # in a conditioning: `Places`
 class Things:
     """`words`: 1 p, pooled, without what pictures add; `pictures`: 1 2 9 12 12; `shown`: 1 2, which slots show one.
 
-    `context`: 1 n c, the prompt as it was encoded, to tell whether a node has changed it since. `again`: the same prompt with a
-    picture of the user's own (`reading.Own`) -> context, pooled text, and what else travels in its conditioning.
+    `context`: 1 n c, the prompt as it was encoded, to tell whether a node has changed it since. `again`: the same prompt with a picture
+    of the user's own or a style (`reading.Own`, `reading.Styled`) -> context, pooled text, and what else travels in its conditioning.
     """
 
     words: Tensor
@@ -27,6 +28,10 @@ class Things:
     shown: Tensor
     context: Tensor | None = None
     again: Callable[[Any], tuple[Tensor, Tensor, dict[str, Any]]] | None = None
+
+    def changed(self, context: Tensor) -> bool:
+        """Whether a node has changed the encoded prompt since."""
+        return self.context is None or self.context.shape != context.shape or not torch.equal(self.context.to(context), context)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Words of a style fitted to pictures inside ComfyUI: a few steps on the model's own loss, and what they do to conditioning."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import comfy.model_management as mm
@@ -11,9 +11,11 @@ from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
 from ....stunet_core.guidance.textual_inversion import Found, Words, add_words
+from ..mini.styled import nearest_style, styled
+from ..mini.things import THINGS
 from ..walk.apply import SAID
 from .descent import Descent
-from .fitting import Loss, Task, half, prepared, shower
+from .fitting import Loss, Task, described, half, prepared, shower
 
 SHOW_EVERY = 10  # steps between previews
 
@@ -43,9 +45,24 @@ def fit_words(model: ModelPatcher, clip: Any, vae: Any, pixels: Tensor, caption:
     Raises ValueError naming the input that is wrong.
     """
     kept, task, conditioning = prepared(model, clip, vae, pixels, caption, settings.batch)
+    style = None
+    if THINGS in conditioning[0][1]:
+        pictures = task.latents[:len(pixels)]
+        style = nearest_style(conditioning[:1], lambda told: checked(kept, described(kept, told, pictures)))
+    if style is not None:
+        log.info("STUNet: of the picture book's styles, %r is nearest to the picture", style)
+        conditioning = [list(styled(*conditioning[0], style))]
+        task = described(kept, conditioning, pictures)
     words, before, after = fitted(kept, task, pooled_in(conditioning), settings)
     log.info("STUNet: fitted words to %d picture(s): loss %.4f -> %.4f", len(pixels), before, after)
-    return words
+    return replace(words, style=style)
+
+
+def checked(model: ModelPatcher, task: Task) -> float:
+    """The model's loss on noise that is always the same."""
+    loss = Loss(model, task)
+    with half(model.load_device):
+        return loss.checked(loss.weights)
 
 
 def pooled_in(conditioning: list) -> Tensor | None:
@@ -90,11 +107,16 @@ def pooled_of(y: Tensor | None, pooled: Tensor | None) -> Tensor | None:
 
 
 def worded(conditioning: list, words: Words, strength: float) -> list:
-    """Conditioning with the words in every prompt of it; at strength 0 it is what it was. What says how things move stays beside it."""
+    """Conditioning with the words in every prompt of it; at strength 0 it is what it was. What says how things move stays beside it.
+
+    Above 0, things of the mini model's picture book are shown as the book has them in the words' style, if the prompt names none.
+    """
     if not strength:
         return conditioning
     out = []
     for context, options in conditioning:
+        if words.style is not None and strength > 0:
+            context, options = styled(context, options, words.style)
         before = options.get("pooled_output")
         context, pooled = add_words(context, before, words, strength)
         out.append([context, options if pooled is None else {SAID: before} | options | {"pooled_output": pooled}])

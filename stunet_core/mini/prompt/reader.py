@@ -20,7 +20,8 @@ COLOUR_FILLERS = frozenset({"ignored", "article", "size"})  # may stand between 
 WEAK_BACKGROUNDS = frozenset({"blue"})  # a sky gives way to any other background
 
 
-def read_prompt(text: str | Sequence[tuple[str, float]], book: Book, tables: Tables, own: Sequence[str] = ()) -> Prompt:
+def read_prompt(text: str | Sequence[tuple[str, float]], book: Book, tables: Tables, own: Sequence[str] = (),
+                style: str | None = None) -> Prompt:
     """What a prompt says.
 
     Args:
@@ -29,6 +30,7 @@ def read_prompt(text: str | Sequence[tuple[str, float]], book: Book, tables: Tab
         tables: of `load_tables(book)`.
         own: for each picture of the user's own, which thing it shows (`own.WHICH`). It is called by a word that nobody knows, as
             things of the book are that captions had no word for.
+        style: of the book, for a prompt that names none; None leaves it unsaid.
 
     Returns:
         The prompt as the model is told it. An empty prompt has no words and no notes.
@@ -44,14 +46,16 @@ def read_prompt(text: str | Sequence[tuple[str, float]], book: Book, tables: Tab
     items, theirs = with_own(ground_colours(decide(find_phrases(tokens, language, tables), language)), own)
     choice = choose_things(items, language, tables.motions, theirs)
     concepts, left = choose_concepts(items, choice)
+    if style is not None:
+        concepts.setdefault("style", (style, 1.0))
     if choice.shown and all(thing.own is not None for thing in choice.shown):
         concepts.pop("style", None)  # "a drawing of my mascot": the pictures say how things are drawn
-    style = concepts["style"][0] if "style" in concepts else DEFAULT_STYLE
+    drawn = concepts["style"][0] if "style" in concepts else DEFAULT_STYLE
     spoken = [NAMELESS if thing.own is not None else book.spoken[thing.item.sense.entry] or NAMELESS for thing in choice.shown]
     words = caption_words(choice.shown, spoken, concepts)
     not_known = [item for item in items if item.kind in ("unknown", "absent")]
     unknown = tuple(dict.fromkeys(item.match.typed for item in (*not_known, *choice.vague)))
-    shown = tuple(shown_thing(thing, style) for thing in choice.shown)
+    shown = tuple(shown_thing(thing, drawn) for thing in choice.shown)
     values = {kind: value for kind, (value, _) in concepts.items()} | motion_of(choice.shown)
     replaced = tuple((item.match.typed, item.match.near) for item in items if item.match.near and item.match.typed not in unknown)
     ignored = tuple(item.match.typed for item in items if item.kind in ("ignored", "act", "modifier"))
