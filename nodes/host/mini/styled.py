@@ -26,5 +26,5 @@ def nearest_style(conditioning: list, loss: Callable[[list], float]) -> str | No
 
     None where there is nothing to choose: of another model, or when the prompt names a style.
     """
-    losses = {style: loss([list(styled(*entry, style)) for entry in conditioning]) for style in STYLES}
+    losses = {style: loss([list(styled(context, options, style)) for context, options in conditioning]) for style in STYLES}
     return None if len(set(losses.values())) == 1 else min(losses, key=lambda style: losses[style])

@@ -51,7 +51,7 @@ def fit_words(model: ModelPatcher, clip: Any, vae: Any, pixels: Tensor, caption:
         style = nearest_style(conditioning[:1], lambda told: checked(kept, described(kept, told, pictures)))
     if style is not None:
         log.info("STUNet: of the picture book's styles, %r is nearest to the picture", style)
-        conditioning = [list(styled(*conditioning[0], style))]
+        conditioning = [list(styled(conditioning[0][0], conditioning[0][1], style))]
         task = described(kept, conditioning, pictures)
     words, before, after = fitted(kept, task, pooled_in(conditioning), settings)
     log.info("STUNet: fitted words to %d picture(s): loss %.4f -> %.4f", len(pixels), before, after)
