@@ -1,8 +1,10 @@
 """Masks of where things are, as poses: their pictures are then drawn there, and not where the pose head guesses (`draft.py`)."""
 
+
 import torch
 from torch import Tensor
 
+INSIDE = 0.9  # of a hole's shorter side, as long a thing is drawn in it
 SQUARE = 0.1  # of its sides' ratio, how far a mask's shape may be from the clip's
 
 
@@ -43,6 +45,22 @@ def poses_of(mask: Tensor) -> Tensor:
     sides = torch.stack([extent(solid.any(dim=along)) for along in (1, 2)]).amax(dim=0)        # f, in pixels
     there = solid.flatten(1).any(dim=1).float()
     return torch.stack([*centre, (sides.clamp(min=1) / min(height, width)).log2(), torch.zeros_like(there), there], dim=1)
+
+
+def in_holes(mask: Tensor) -> Tensor | None:
+    """Where the thing of a prompt goes in a clip with a hole in each frame: poses f 5, INSIDE as long as the hole's shorter side.
+
+    mask: f h w, 1 where to generate. None where frames are made or given whole, or where what is made runs along more than one border:
+    around a picture, or all but a still.
+    """
+    hole = mask >= 0.5
+    borders = torch.stack([hole[:, 0].any(1), hole[:, -1].any(1), hole[:, :, 0].any(1), hole[:, :, -1].any(1)])
+    if not bool(hole.flatten(1).any(1).all()) or bool((borders.sum(dim=0) > 1).any()):
+        return None
+    poses = poses_of(hole.float())
+    shorter = torch.stack([extent(hole.any(dim=along)) for along in (1, 2)]).amin(dim=0)
+    poses[:, 2] = (INSIDE * shorter / min(hole.shape[1:])).log2()
+    return poses
 
 
 def extent(row: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from stunet_core.mini.draft import LENGTH, centroid, drafts, draw
 from stunet_core.mini.frame_time import told
 from stunet_core.mini.host import clip_drafts
-from stunet_core.mini.places import poses_of
+from stunet_core.mini.places import INSIDE, in_holes, poses_of
 from stunet_core.mini.pose_head import to_pose
 from tests import tiny
 
@@ -67,6 +67,17 @@ def test_a_mask_is_as_large_in_wide_and_in_tall_frames() -> None:
         mask = torch.zeros(1, height, width)
         mask[:, 4:12, 6:10] = 1
         assert torch.allclose(poses_of(mask), torch.tensor([[x, y, -1.0, 0.0, 1.0]]))
+
+
+def test_a_thing_goes_into_a_hole_and_nowhere_else() -> None:
+    hole = torch.zeros(2, 16, 16)
+    hole[0, 4:12, 6:10], hole[1, 4:12, 8:12] = 1, 1
+    found = in_holes(hole)
+    assert found is not None and torch.allclose(found[:, 0], torch.tensor([0.5, 0.625])) and torch.allclose(found[:, 4], torch.ones(2))
+    assert torch.allclose(found[:, 2], torch.tensor(INSIDE / 4).log2().expand(2)), "the shorter side"
+    given_first, around = hole.clone(), 1 - hole
+    given_first[0] = 0
+    assert in_holes(given_first) is None and in_holes(around) is None and in_holes(torch.ones(2, 16, 16)) is None
 
 
 def test_a_thing_is_as_large_whatever_part_of_its_picture_it_fills() -> None:

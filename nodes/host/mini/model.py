@@ -21,6 +21,7 @@ from ....stunet_core.mini.checkpoint import Checkpoint, load_checkpoint
 from ....stunet_core.mini.config import MiniConfig
 from ....stunet_core.mini.frame_time import TIME_CHANNELS, with_time
 from ....stunet_core.mini.inputs import beside_clip
+from ....stunet_core.mini.places import in_holes
 from ....stunet_core.mini.pose_head import PoseHead
 from ..runtime.weight_cache import Shelf
 from ..walk.apply import SAID
@@ -28,7 +29,7 @@ from .conds import PerFrame, of_window
 from .reading import reading
 from .sampling import CIRCLE, DRAFTED, FRAMES, told_times, wrap
 from .text import make_clip
-from .things import PLACES, THINGS, draft
+from .things import PLACES, THINGS, Places, draft
 from .vae import MiniVAE
 
 
@@ -97,10 +98,12 @@ class MiniModel(comfy.model_base.BaseModel):
                              "It was encoded with another model's VAE: use the VAE output of STUNetLoadMini.")
         cond = super().concat_cond(**kwargs)
         mask, given = cond[:, :1], cond[:, 1:]
-        drawn = None
-        if (mask >= 0.5).all():  # or what is given says itself where things are
-            times = kwargs.get(DRAFTED, torch.full((len(mask),), torch.nan))
-            drawn = draft(self.heads[0], kwargs.get(THINGS), kwargs.get(PLACES), times, *size)
+        untold = torch.full((len(mask),), torch.nan)
+        times, places = kwargs.get(DRAFTED, untold), kwargs.get(PLACES)
+        if not (mask >= 0.5).all():  # what is given says itself where things are, but for what goes into its holes
+            hole = None if times.isnan().any() else in_holes(mask[:, 0])
+            times, places = untold, None if hole is None else Places(hole, None, 1.0)
+        drawn = draft(self.heads[0], kwargs.get(THINGS), places, times, *size)
         return beside_clip(mask, given, kwargs.get(FRAMES, 1), None if drawn is None else drawn.to(given), kwargs.get(CIRCLE, False))
 
     def encode_adm(self, **kwargs: Any) -> Tensor:
