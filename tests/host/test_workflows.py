@@ -128,7 +128,8 @@ def test_a_drawing_of_ones_own_moves_as_its_prompt_says(finished: Callable[[str]
     frames = decode(client.download(file)).frames
     assert frames.shape == (80, 256, 256, 3)
     assert (judges.look(frames).background.argmax(axis=1) == BACKGROUNDS.index("grass")).mean() > 0.9
-    assert MOTIONS[int(judges.motions([frames])[0].argmax())] == "bounce"
+    across, high = np.ptp(judges.track(frames), axis=0)
+    assert high > 20 and high > 3 * across, "it jumps; pixels of 256"
     mascot = np.asarray(Image.open(WORKFLOWS / "input" / "stunet_mascot.png").convert("RGB"))
     where = cv2.resize(np.asarray((mascot < 250).any(axis=-1), np.float32), (MASK, MASK), interpolation=cv2.INTER_AREA)
     others = judges.gallery(judges.objects, "flat")
