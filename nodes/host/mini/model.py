@@ -27,7 +27,7 @@ from ..runtime.weight_cache import Shelf
 from ..walk.apply import SAID
 from .conds import PerFrame, of_window
 from .reading import reading
-from .sampling import CIRCLE, DRAFTED, FRAMES, told_times, wrap
+from .sampling import CIRCLE, DRAFTED, FRAMES, TIMES, told_times, wrap
 from .text import make_clip
 from .things import PLACES, THINGS, Places, draft
 from .vae import MiniVAE
@@ -99,7 +99,7 @@ class MiniModel(comfy.model_base.BaseModel):
         cond = super().concat_cond(**kwargs)
         mask, given = cond[:, :1], cond[:, 1:]
         untold = torch.full((len(mask),), torch.nan)
-        times, places = kwargs.get(DRAFTED, untold), kwargs.get(PLACES)
+        times, places = kwargs.get(DRAFTED, kwargs.get(TIMES, untold)), kwargs.get(PLACES)
         if not (mask >= 0.5).all():  # what is given says itself where things are, but for what goes into its holes
             hole = None if times.isnan().any() else in_holes(mask[:, 0])
             times, places = untold, None if hole is None else Places(hole, None, 1.0)
