@@ -66,25 +66,31 @@ def main() -> None:
     models = load_runs(args.runs, skeleton=moving) if args.runs else load_shipped(args.weights, skeleton=moving)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
-    figures: Figures = images.measure(models, judges, objects, counts.images, counts.pairs, how, args.out)
+    figures: Figures = {}
+
+    def keep(more: Figures) -> None:
+        """Written as soon as they are there: a run that is cut off has measured something."""
+        figures.update(more)
+        record = {**figures, **{f"count_{name}": value for name, value in asdict(counts).items()}, "steps": args.steps,
+                  "cfg": args.cfg, "seed": args.seed, "minutes": round((time.monotonic() - start) / 60, 2)}
+        record |= {f"judge_{name}": value for name, value in judges.accuracy.items()}
+        args.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+    keep(images.measure(models, judges, objects, counts.images, counts.pairs, how, args.out))
     if counts.prompts:
-        figures |= prompts.measure(models, judges, counts.prompts, how, args.out)
+        keep(prompts.measure(models, judges, counts.prompts, how, args.out))
     if counts.controls:
-        figures |= controls.guidance(models, judges, objects, counts.controls, how)
-        figures |= controls.negative(models, judges, objects, counts.controls, how)
+        keep(controls.guidance(models, judges, objects, counts.controls, how))
+        keep(controls.negative(models, judges, objects, counts.controls, how))
     if counts.clips:
-        figures |= clips.measure(models, judges, objects, counts.clips, args.frames, how, args.out)
+        keep(clips.measure(models, judges, objects, counts.clips, args.frames, how, args.out))
     if counts.given:
-        figures |= conditioned.measure(models, judges, objects, counts.given, args.seed + 2)
+        keep(conditioned.measure(models, judges, objects, counts.given, args.seed + 2))
     if counts.windows:
-        figures |= windows.measure(models, judges, objects, counts.windows, replace(how, seed=args.seed + 3))
+        keep(windows.measure(models, judges, objects, counts.windows, replace(how, seed=args.seed + 3)))
     if counts.formats:
-        figures |= formats.measure(models, judges, objects, counts.formats, how)
+        keep(formats.measure(models, judges, objects, counts.formats, how))
     print(table(figures))
-    record = {**figures, **{f"count_{name}": value for name, value in asdict(counts).items()}, "steps": args.steps,
-              "cfg": args.cfg, "seed": args.seed, "minutes": round((time.monotonic() - start) / 60, 2)}
-    record |= {f"judge_{name}": value for name, value in judges.accuracy.items()}
-    args.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(f"written to {args.out}")
 
 

@@ -1,6 +1,5 @@
 """Masks of where things are, as poses: their pictures are then drawn there, and not where the pose head guesses (`draft.py`)."""
 
-
 import torch
 from torch import Tensor
 

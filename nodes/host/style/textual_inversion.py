@@ -1,6 +1,7 @@
 """Words of a style fitted to pictures inside ComfyUI: a few steps on the model's own loss, and what they do to conditioning."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,7 +49,7 @@ def fit_words(model: ModelPatcher, clip: Any, vae: Any, pixels: Tensor, caption:
     style = None
     if THINGS in conditioning[0][1]:
         pictures = task.latents[:len(pixels)]
-        style = nearest_style(conditioning[:1], lambda told: checked(kept, described(kept, told, pictures)))
+        style = nearest_style(conditioning[:1], told_to(kept, task, pictures))
     if style is not None:
         log.info("STUNet: of the picture book's styles, %r is nearest to the picture", style)
         conditioning = [list(styled(conditioning[0][0], conditioning[0][1], style))]
@@ -58,11 +59,16 @@ def fit_words(model: ModelPatcher, clip: Any, vae: Any, pixels: Tensor, caption:
     return replace(words, style=style)
 
 
-def checked(model: ModelPatcher, task: Task) -> float:
-    """The model's loss on noise that is always the same."""
+def told_to(model: ModelPatcher, task: Task, pictures: Tensor) -> Callable[[list], float]:
+    """The model's loss on `pictures`, on noise that is always the same, by what conditioning it is told."""
     loss = Loss(model, task)
-    with half(model.load_device):
-        return loss.checked(loss.weights)
+
+    def told(conditioning: list) -> float:
+        inputs = described(model, conditioning, pictures).inputs
+        with half(model.load_device):
+            return loss.checked(loss.weights, {name: value.float() for name, value in inputs.items()})
+
+    return told
 
 
 def pooled_in(conditioning: list) -> Tensor | None:
