@@ -127,7 +127,9 @@ def main(arguments: list[str]) -> int:
 
 
 def module(python: Path, name: str, arguments: list[str]) -> int:
-    """Run `python -m name arguments` in the repository root."""
+    """Run `python -m name arguments` in the repository root. Its sums do not depend on where in memory their terms lie: what is
+    resumed, or run again, gives the same."""
+    os.environ.setdefault("MKL_CBWR", "AUTO")
     process = subprocess.Popen([python, "-m", name, *arguments], cwd=ROOT)
     while True:
         try:

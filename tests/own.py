@@ -6,6 +6,8 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,17 @@ def arguments(folder: Path, out: str, **options: Any) -> list[str]:
             "size": 64, "fps": 16, "frames": 4, "batch": 2, "steps": 16, "warmup": 2, "decay": 4, "lr": 2e-3, "precision": "fp32",
             "log-steps": 4} | options
     return [part for name, value in told.items() for part in ([f"--{name}"] if value is True else [f"--{name}", str(value)])]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Meanwhile torch computes on one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def two_processes(told: list[str]) -> str:

@@ -61,8 +61,8 @@ def train(settings: Settings) -> None:
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision={"bf16": "bf16", "fp32": "no"}[settings.precision])
     if accelerator.distributed_type in SHARDED:
         raise ValueError(f"{accelerator.distributed_type} is not supported: start with DDP (accelerate launch --multi_gpu)")
-    torch.manual_seed(settings.seed)
     image, clips = prepare(settings, accelerator)
+    torch.manual_seed(settings.seed)  # only now: what had to be cached first must not change the new layers
     skeleton = first_skeleton(settings, image).to(accelerator.device)
     optimizer = torch.optim.AdamW(skeleton.parameters(), settings.lr, weight_decay=0.01)
     schedule = Schedule(settings.steps, settings.lr, warmup=settings.warmup, decay=settings.decay)
