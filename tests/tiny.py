@@ -13,10 +13,10 @@ from stunet_core.checkpoints.weights import save_skeleton
 from stunet_core.mini.autoencoder import Autoencoder
 from stunet_core.mini.checkpoint import save_checkpoint
 from stunet_core.mini.config import MiniConfig
-from stunet_core.mini.draft import INSTANCES
 from stunet_core.mini.frame_time import with_time
 from stunet_core.mini.picture_encoder import PictureEncoder
-from stunet_core.mini.pose_head import NUMBERS, PoseHead
+from stunet_core.mini.poses.draft import INSTANCES
+from stunet_core.mini.poses.pose_head import NUMBERS, PoseHead
 from stunet_core.mini.text import TextEncoder
 from stunet_core.mini.tokenizer import Tokenizer
 from stunet_core.mini.unet import UNet

@@ -11,11 +11,11 @@ from benchmarks.common.models import Models
 from benchmarks.common.sampling import FRAMES, decode, sample_clips, told
 from benchmarks.quality.conditioned import CELLS, ask
 from benchmarks.quality.figures import Figures
-from stunet_core.mini.draft import drafts
 from stunet_core.mini.frame_time import drawn, evenly, with_time
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.inputs import beside_clip
 from stunet_core.mini.noise import clip_noise
+from stunet_core.mini.poses.draft import drafts
 from stunet_core.model.walk import Clip
 from stunet_core.model.windows import windowed
 from training.common.sampling import STEADY, Asked, Told, heard, sample

@@ -14,12 +14,12 @@ from stunet_core.editing.tasks import Task
 from stunet_core.guidance.deflicker import steady
 from stunet_core.guidance.layout_following import follow, follow_motion
 from stunet_core.mini.autoencoder import SCALE
-from stunet_core.mini.draft import drafts
 from stunet_core.mini.frame_time import drawn, evenly, with_time
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.inputs import beside_clip
 from stunet_core.mini.noise import share
-from stunet_core.mini.places import placed, poses_of
+from stunet_core.mini.poses.draft import drafts
+from stunet_core.mini.poses.places import placed, poses_of
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
 from stunet_core.model.walk import Clip
 from training.common.sampling import DIFFERENCE, STEADY, Told, heard

@@ -13,7 +13,7 @@ from ..checkpoints.weights import RECORD, built, read, told, write
 from .autoencoder import LATENT_CHANNELS, Autoencoder
 from .config import MiniConfig
 from .picture_encoder import PictureEncoder
-from .pose_head import PoseHead
+from .poses.pose_head import PoseHead
 from .text import TextEncoder
 from .tokenizer import Tokenizer
 from .unet import UNet

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from ..model.skeleton import Skeleton
 from ..model.walk import Block, Clip, walk
-from .draft import drafts
-from .pose_head import PoseHead
+from .poses.draft import drafts
+from .poses.pose_head import PoseHead
 from .unet import UNet, run_layers
 
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from stunet_core.mini.draft import LENGTH, centroid, drafts, draw
 from stunet_core.mini.frame_time import told
 from stunet_core.mini.host import clip_drafts
-from stunet_core.mini.places import INSIDE, in_holes, poses_of
-from stunet_core.mini.pose_head import to_pose
+from stunet_core.mini.poses.draft import LENGTH, centroid, drafts, draw
+from stunet_core.mini.poses.places import INSIDE, in_holes, poses_of
+from stunet_core.mini.poses.pose_head import to_pose
 from tests import tiny
 
 CHANNELS, CELLS, _ = tiny.CONFIG.picture_shape

@@ -9,7 +9,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from stunet_core.mini.draft import FILLED, LENGTH, drafts
+from stunet_core.mini.poses.draft import FILLED, LENGTH, drafts
 from stunet_core.mini.recolour import GROUND
 from stunet_core.mini.schedule import add_noise, alphas_bar, velocity
 from stunet_core.mini.tokenizer import BEGIN, END, PAD, UNKNOWN, Tokenizer

@@ -139,4 +139,5 @@ def test_what_a_batch_tells_reaches_the_model():
     context, pooled, draft, guess, words = told(mini, batch, guesses=True)
     assert context.shape == (6, 8 + 2 * mini.pictures.tokens, CONFIG.context_dim) and pooled.shape == words.shape == (6, CONFIG.pooled_dim)
     assert draft.shape == (6, 4, 18, 16, 16) and guess.shape == (6, 4, 3, 6)
-    assert not draft[~batch.draft].any()
+    carried = ~batch.carried.isnan().flatten(1).any(dim=1)
+    assert not draft[~batch.draft & ~carried].any() and torch.equal(draft[carried], batch.carried[carried])

@@ -14,10 +14,10 @@ import torch
 
 from stunet_core.mini.checkpoint import load_checkpoint
 from stunet_core.mini.config import MiniConfig
-from stunet_core.mini.draft import drafts
 from stunet_core.mini.frame_time import drawn, evenly, there_and_back
 from stunet_core.mini.inputs import coordinates
 from stunet_core.mini.noise import share
+from stunet_core.mini.poses.draft import drafts
 from tests import tiny
 from tests.nodes import stub
 from tests.nodes.stub import reading_clip

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from stunet_core.mini.draft import drafts
+from stunet_core.mini.poses.draft import drafts
 from tests.nodes import nets
 from tests.nodes.stub import reading_clip
 from tests.nodes.test_mini import seen

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from stunet_core.mini import frame_time
-from stunet_core.mini.draft import drafts
-from stunet_core.mini.pose_head import to_pose
+from stunet_core.mini.inputs import draft_channels
+from stunet_core.mini.poses.draft import drafts
+from stunet_core.mini.poses.given_thing import cut_out, drafts_of, gone_on
+from stunet_core.mini.poses.pose_head import to_pose
 from stunet_core.mini.tokenizer import Tokenizer
 
 from .cache import Cache
@@ -21,6 +23,8 @@ from .mini import Mini
 
 ON_THING, ON_LOCAL = 0.4, 0.4  # of a cell, from which it counts as the thing's
 JITTER = (0.008, 0.008, 0.05, 0.05, 0.0)  # deviation of the poses that drafts are drawn at: things come to stand where they are drafted
+DRIFT = (0.04, 0.04, 0.08, 0.08, 0.0)  # deviation of poses from the path of a given thing,
+SINCE = 24  # frames after the given one, and later
 APART = 3  # cells by which a memory of another time is moved
 
 
@@ -37,6 +41,7 @@ class Shares:
     draft_timeless: float = 0.40
     draft_given: float = 0.35
     guessed: float = 0.12         # the draft stands where the head guesses, else where the thing is
+    carried: float = 0.8          # where whole frames are given, their thing is the draft
 
 
 IMAGE_SHARES = Shares()
@@ -48,7 +53,7 @@ class Batch:
     """b scenes of f frames. z, given: b f 8 h w; keep: b f 1 h w, 1 where given; ids: b n; wordless: bool b; labels: b kinds;
     times: b f, NaN where not told; on: b f 1 h w, 1 on things; pictures: b 2 9 12 12; lengths: b 2, of the things in them; shown: bool b 2;
     poses: b f 3 5, jittered; true: b f 3 5, as they are; draft, guessed: bool b, whether there is a draft, and whether where the head
-    guesses; alone: bool b, whether nothing is given.
+    guesses; alone: bool b, whether nothing is given. carried: b f 18 h w, drafts with the thing of given frames, NaN where there are none.
     """
 
     z: Tensor
@@ -67,6 +72,7 @@ class Batch:
     draft: Tensor
     guessed: Tensor
     alone: Tensor
+    carried: Tensor
 
     def to(self, device: torch.device) -> "Batch":
         return replace(self, **{field.name: getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)})
@@ -115,10 +121,15 @@ def draw_batch(rng: np.random.Generator, cache: Cache, ids: Tensor, empty: Tenso
     wanted = np.where(~alone.numpy(), shares.draft_given, np.where(timeless.numpy(), shares.draft_timeless, shares.draft))
     true = cache.poses[at]
     jitter = rng.standard_normal((count, 1, *true.shape[2:]), dtype=np.float32) * np.array(JITTER, np.float32)
+    carried = torch.full((count, frames, draft_channels(z.shape[2]), *z.shape[-2:]), torch.nan)
+    for row in (~alone & shown[:, 0] & ~shown[:, 1] & (true[:, 0, :, 4].sum(dim=1) == 1)).nonzero()[:, 0].tolist():
+        if rng.random() < shares.carried and (drawn := from_given(rng, z[row], keep[row, :, 0], on[row], true[row, :, 0])) is not None:
+            carried[row] = drawn
     return Batch(
         z, given, keep, said, torch.from_numpy(wordless), cache.labels[index], times, on[:, :, None].float(),
         cache.pictures[index].float(), cache.lengths[index], shown, true + torch.from_numpy(jitter), true,
-        torch.from_numpy(rng.random(count) < wanted) & seen, torch.from_numpy(rng.random(count) < shares.guessed) & ~timeless, alone)
+        torch.from_numpy(rng.random(count) < wanted) & seen, torch.from_numpy(rng.random(count) < shares.guessed) & ~timeless, alone,
+        carried)
 
 
 def remembered(rng: np.random.Generator, cache: Cache, z: Tensor, index: Tensor, cut: Tensor) -> Tensor:
@@ -128,6 +139,20 @@ def remembered(rng: np.random.Generator, cache: Cache, z: Tensor, index: Tensor,
         return shifted(z.flatten(0, 1), rng, APART).view_as(z)
     other = torch.from_numpy(rng.integers(0, cache.z.shape[1], cut.shape))
     return cache.z[index[:, None], other].float()
+
+
+def from_given(rng: np.random.Generator, z: Tensor, keep: Tensor, on: Tensor, poses: Tensor) -> Tensor | None:
+    """Drafts f 18 h w of the thing (its cells on: f h w) that the frames of `keep` (f h w) show whole, on its path `poses` (f 5), from
+    which they drift the farther the longer it is since a given frame. None where frames are given in part, or none shows the thing."""
+    whole = keep.flatten(1) > 0
+    given = whole.all(dim=1)
+    if bool((whole.any(dim=1) != given).any()) or not bool(given.any()) or not bool(on[given].flatten(1).any(dim=1).all()):
+        return None
+    thing = cut_out(on & given[:, None, None], z, given)
+    drift = torch.from_numpy(rng.standard_normal(5, dtype=np.float32) * np.array(DRIFT, np.float32))
+    path, nearest = gone_on(poses, thing)
+    since = (torch.arange(len(z)) - nearest).abs()[:, None]
+    return drafts_of(path + drift * (since / SINCE).clamp(max=1), nearest, thing)
 
 
 def told(mini: Mini, batch: Batch, guesses: bool) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -147,4 +172,5 @@ def told(mini: Mini, batch: Batch, guesses: bool) -> tuple[Tensor, Tensor, Tenso
         height, width = batch.z.shape[-2:]
         drawn = drafts(poses, pictures, shown, height, width, lengths)
         drawn = drawn.unflatten(0, (b, f)) * batch.draft[:, None, None, None, None]
+        drawn = torch.where(batch.carried.isnan(), drawn, batch.carried)
     return context, pooled, drawn, guess, words

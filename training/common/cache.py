@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from stunet_core.mini.autoencoder import SCALE, Autoencoder
-from stunet_core.mini.draft import LENGTH
 from stunet_core.mini.inputs import SLOTS
+from stunet_core.mini.poses.draft import LENGTH
 
 from ..world import Scene, caption, labels, render
 from ..world.sprites import sprite

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stunet_core.mini.autoencoder import SCALE
 from stunet_core.mini.config import MiniConfig
-from stunet_core.mini.draft import DRAWN, FILLED, INSTANCES
+from stunet_core.mini.poses.draft import DRAWN, FILLED, INSTANCES
 from stunet_core.mini.recolour import GROUND
 from stunet_core.mini.tokenizer import Tokenizer
 

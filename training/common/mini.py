@@ -9,7 +9,7 @@ from stunet_core.mini.config import MiniConfig
 from stunet_core.mini.frame_time import with_time
 from stunet_core.mini.inputs import beside
 from stunet_core.mini.picture_encoder import PictureEncoder
-from stunet_core.mini.pose_head import PoseHead
+from stunet_core.mini.poses.pose_head import PoseHead
 from stunet_core.mini.text import TextEncoder
 from stunet_core.mini.tokenizer import Tokenizer
 from stunet_core.mini.unet import UNet

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from stunet_core.guidance.deflicker import steady
-from stunet_core.mini.draft import drafts
 from stunet_core.mini.frame_time import drawn, evenly, with_time
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.inputs import beside, beside_clip
 from stunet_core.mini.noise import clip_noise
+from stunet_core.mini.poses.draft import drafts
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
 from stunet_core.model.skeleton import Skeleton
 from stunet_core.model.walk import Clip

@@ -1,7 +1,7 @@
 """Stage 4: the pose head alone, on captions and moments of clips that nobody has to draw: minutes for a million of each.
 
 The image stage teaches it beside all else, on the few moments that are rendered. Here words stand still, and it learns how far a slow
-rocket is after two seconds until it is right: what it guesses is where things are drawn (`stunet_core/mini/draft.py`).
+rocket is after two seconds until it is right: what it guesses is where things are drawn (`stunet_core/mini/poses/draft.py`).
 """
 
 import argparse
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from stunet_core.mini.frame_time import told
-from stunet_core.mini.pose_head import to_pose
+from stunet_core.mini.poses.pose_head import to_pose
 
 from ..common.cache import WORDINGS
 from ..common.data import FRAMES, poses_of, told_times, training_scene

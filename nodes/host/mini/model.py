@@ -21,15 +21,16 @@ from ....stunet_core.mini.checkpoint import Checkpoint, load_checkpoint
 from ....stunet_core.mini.config import MiniConfig
 from ....stunet_core.mini.frame_time import TIME_CHANNELS, with_time
 from ....stunet_core.mini.inputs import beside_clip
-from ....stunet_core.mini.places import in_holes
-from ....stunet_core.mini.pose_head import PoseHead
+from ....stunet_core.mini.poses.given_thing import given_thing
+from ....stunet_core.mini.poses.places import in_holes
+from ....stunet_core.mini.poses.pose_head import PoseHead
 from ..runtime.weight_cache import Shelf
 from ..walk.apply import SAID
 from .conds import PerFrame, of_window
 from .reading import reading
 from .sampling import CIRCLE, DRAFTED, FRAMES, TIMES, told_times, wrap
 from .text import make_clip
-from .things import PLACES, THINGS, Places, draft
+from .things import PLACES, THINGS, Places, Things, draft, draft_given
 from .vae import MiniVAE
 
 
@@ -100,11 +101,22 @@ class MiniModel(comfy.model_base.BaseModel):
         mask, given = cond[:, :1], cond[:, 1:]
         untold = torch.full((len(mask),), torch.nan)
         times, places = kwargs.get(DRAFTED, kwargs.get(TIMES, untold)), kwargs.get(PLACES)
-        if not (mask >= 0.5).all():  # what is given says itself where things are, but for what goes into its holes
-            hole = None if times.isnan().any() else in_holes(mask[:, 0])
-            times, places = untold, None if hole is None else Places(hole, None, 1.0)
-        drawn = draft(self.heads[0], kwargs.get(THINGS), places, times, *size)
-        return beside_clip(mask, given, kwargs.get(FRAMES, 1), None if drawn is None else drawn.to(given), kwargs.get(CIRCLE, False))
+        frames, loop = kwargs.get(FRAMES, 1), kwargs.get(CIRCLE, False)
+        head, things = self.heads[0], kwargs.get(THINGS)
+        if (mask >= 0.5).all():
+            drawn = draft(head, things, places, times, *size)
+        else:
+            drawn = None if times.isnan().any() else self.beside_given(head, things, mask[:, 0], given, times, loop)
+        return beside_clip(mask, given, frames, None if drawn is None else drawn.to(given), loop)
+
+    def beside_given(self, head: PoseHead, things: Things | None, mask: Tensor, given: Tensor, times: Tensor, loop: bool) -> Tensor | None:
+        """What is drafted in a clip of which something is given (mask: f h w): the prompt's thing in its holes; the thing of whole given
+        frames in those that are made; else nothing, as what is given says itself where things are."""
+        hole = in_holes(mask)
+        if hole is not None:
+            return draft(head, things, Places(hole, None, 1.0), torch.full((len(mask),), torch.nan), *mask.shape[1:])
+        thing = given_thing(mask, given)
+        return None if thing is None else draft_given(head, things, thing, times, loop)
 
     def encode_adm(self, **kwargs: Any) -> Tensor:
         """1 y: the pooled text, zeros for conditioning that carries none, and no time."""

@@ -6,7 +6,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ....stunet_core.mini.places import check_fits, check_places, poses_of
+from ....stunet_core.mini.poses.places import check_fits, check_places, poses_of
 from ..runtime.notices import say
 from ..runtime.step_range import check_time
 from .things import PLACES, THINGS, Places

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....stunet_core.mini.draft import drafts
-from ....stunet_core.mini.places import placed
-from ....stunet_core.mini.pose_head import PoseHead
+from ....stunet_core.mini.poses.draft import drafts
+from ....stunet_core.mini.poses.given_thing import GivenThing, drafts_of, gone_on
+from ....stunet_core.mini.poses.places import placed
+from ....stunet_core.mini.poses.pose_head import PoseHead
 
 THINGS = "stunet_things"  # in a conditioning: `Things`
 PLACES = "stunet_places"  # in a conditioning: `Places`
@@ -57,3 +58,15 @@ def draft(head: PoseHead, things: Things | None, places: Places | None, times: T
         poses = placed(poses, places.first.to(poses), None if places.second is None else places.second.to(poses),
                        bool(things.shown[0, 1]), places.strength)
     return drafts(poses, every(things.pictures.to(weight)), every(things.shown), height, width)
+
+
+def draft_given(head: PoseHead, things: Things | None, thing: GivenThing, times: Tensor, loop: bool = False) -> Tensor | None:
+    """The thing that a clip's given frames show, drawn along the path that the prompt's thing would go at `times` (f) : f 18 h w.
+
+    None for a prompt that shows no thing, whose path is not known, or two, of which no one says which was given.
+    """
+    if things is None or not things.shown[0, 0] or things.shown[0, 1]:
+        return None
+    weight = next(head.parameters())
+    guess = head.poses(things.words[:1].to(weight).expand(len(times), -1), times.to(weight.device))
+    return drafts_of(*gone_on(guess[:, 0], thing, loop), thing)

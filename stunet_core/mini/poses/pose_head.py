@@ -7,9 +7,9 @@ Cross-attention would have to find out by itself where each part of a picture go
 import torch
 from torch import Tensor, nn
 
-from .config import MiniConfig
+from ..config import MiniConfig
+from ..frame_time import TIME_CHANNELS, told
 from .draft import INSTANCES
-from .frame_time import TIME_CHANNELS, told
 
 WIDTH = 320  # channels inside
 NUMBERS = 6  # x, y, log2 of the size, sine and cosine of the angle, a logit: is it there

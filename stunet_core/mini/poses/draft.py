@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .inputs import SLOTS
+from ..inputs import SLOTS
 
 INSTANCES = 3  # things of a scene, at most, the left one first
 SECOND = 1  # the instance that shows the second picture where there are two; all others show the first

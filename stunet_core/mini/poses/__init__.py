@@ -1,0 +1,1 @@
+"""Where things are in a frame, and their pictures drawn there."""

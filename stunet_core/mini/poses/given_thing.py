@@ -1,0 +1,127 @@
+"""The thing that given frames show, cut out of their latents, so that frames that are made can be drafted with it (`draft.py`).
+
+What words and book say of a thing is its usual size, place and look; a given frame shows this one. So its own latents are the draft's
+picture, and it goes on from where it stands along the path that the pose head guesses.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .draft import draw
+from .places import poses_of
+
+NEAR = 3  # cells of the border that a cell is held against: those most like it
+ABOVE = 1.1  # times Otsu's threshold, as unlike are a thing's cells to them
+LEAST, MOST = 0.02, 0.6  # of a frame's cells, how many are a thing's
+OUTSIDE = 0.25  # of a thing's cells, how many may be on the border
+X, Y, SIZE, ANGLE, THERE = range(5)  # of a pose
+
+
+@dataclass(frozen=True)
+class GivenThing:
+    """`poses`: f 5, where the thing is in each given frame; `pictures`: f c+1 n n, as `draft.draw` takes them; `lengths`: f, the longer
+    side of the thing, of the picture's side; `given`: f, bool; `size`: h and w of a frame, in cells."""
+
+    poses: Tensor
+    pictures: Tensor
+    lengths: Tensor
+    given: Tensor
+    size: tuple[int, int]
+
+
+def given_thing(mask: Tensor, latents: Tensor) -> GivenThing | None:
+    """The thing of a clip whose frames are each given or made whole. None for other clips, and where a given frame shows no thing that
+    stands out from what is along its border.
+
+    mask: f h w, 1 where to generate; latents: f c h w, of any value there.
+    """
+    made = mask >= 0.5
+    given = ~made.flatten(1).any(dim=1)
+    if not bool(given.any()) or not bool((given | made.flatten(1).all(dim=1)).all()):
+        return None
+    cut = torch.zeros_like(made)
+    for frame in given.nonzero()[:, 0].tolist():
+        found = standing_out(latents[frame].float())
+        if found is None:
+            return None
+        cut[frame] = found
+    return cut_out(cut, latents, given)
+
+
+def cut_out(cut: Tensor, latents: Tensor, given: Tensor) -> GivenThing:
+    """The thing that covers the cells `cut` (bool f h w) of given frames. latents: f c h w; given: f, bool."""
+    height, width = cut.shape[1:]
+    poses = poses_of(cut.float())
+    side = max(height, width)
+    at = (0, side - width, 0, side - height)  # a picture is square
+    coverage = F.pad(cut.float(), at)[:, None] * 2 - 1
+    pictures = torch.cat([F.pad(latents.float(), at), coverage], dim=1)
+    lengths = 2.0 ** poses[:, SIZE] * min(height, width) / side
+    return GivenThing(poses, pictures, lengths, given, (height, width))
+
+
+def standing_out(frame: Tensor) -> Tensor | None:
+    """The cells (bool h w) of the largest thing whose latents (c h w) are unlike all on the frame's border; None if there is none."""
+    height, width = frame.shape[1:]
+    border = torch.ones(height, width, dtype=torch.bool, device=frame.device)
+    border[1:-1, 1:-1] = False
+    cells, known = frame.flatten(1).T, frame[:, border].T                                      # n c, k c
+    apart = torch.cdist(cells, known).topk(NEAR, dim=1, largest=False).values.mean(dim=1)      # n
+    thing = torch.from_numpy(largest(parted(apart.view(height, width)))).to(frame.device)
+    share = float(thing.float().mean())
+    if not LEAST <= share <= MOST or float(thing[border].sum()) > OUTSIDE * float(thing.sum()):
+        return None
+    return thing
+
+
+def parted(values: Tensor) -> np.ndarray:
+    """Otsu's threshold (1979) on values h w, 0 or more: True where they are more than ABOVE times it."""
+    grey = (values / values.max().clamp(min=1e-6) * 255).byte().cpu().numpy()
+    threshold, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    return np.asarray(grey > ABOVE * threshold)
+
+
+def largest(cells: np.ndarray) -> np.ndarray:
+    """Of the groups of cells (bool h w) that touch, also at corners, the largest one, without holes."""
+    count, names, stats, _ = cv2.connectedComponentsWithStats(cells.astype(np.uint8), connectivity=8)
+    if count < 2:
+        return cells
+    group = names == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    _, free = cv2.connectedComponents((~group).astype(np.uint8), connectivity=4)
+    outside = np.unique(np.concatenate([free[0], free[-1], free[:, 0], free[:, -1]]))
+    return ~np.isin(free, outside[outside > 0])
+
+
+def gone_on(guess: Tensor, thing: GivenThing, loop: bool = False) -> tuple[Tensor, Tensor]:
+    """The guessed path of a thing (f 5), moved so that it passes through where the thing is in the given frames.
+
+    Between given frames it is moved by what lies between. In a `loop` the last frame is followed by the first. Returns the poses f 5, and
+    of each frame the given frame that is nearest (f), whose picture is its draft.
+    """
+    frames = len(guess)
+    known = thing.given.nonzero()[:, 0]
+    off = thing.poses[known] - guess[known]
+    off[:, ANGLE] = -guess[known, ANGLE]  # its picture is upright as it is
+    if loop:
+        known = torch.cat([known - frames, known, known + frames])
+        off = off.repeat(3, 1)
+    times = torch.arange(frames, device=guess.device)
+    later = torch.searchsorted(known, times).clamp(max=len(known) - 1)
+    earlier = (torch.searchsorted(known, times, right=True) - 1).clamp(min=0)
+    span = (known[later] - known[earlier]).clamp(min=1)
+    share = ((times - known[earlier]) / span).clamp(0, 1)[:, None]
+    poses = guess + off[earlier] * (1 - share) + off[later] * share
+    poses[:, THERE] = 1
+    nearest = torch.where((times - known[earlier]).abs() <= (known[later] - times).abs(), known[earlier], known[later])
+    return poses, nearest % frames
+
+
+def drafts_of(poses: Tensor, nearest: Tensor, thing: GivenThing) -> Tensor:
+    """The draft of each frame, f 2(c+1) h w: the picture from the given frame `nearest` (f) at `poses` (f 5). No second thing."""
+    drawn = draw(poses, thing.pictures[nearest], *thing.size, thing.lengths[nearest])
+    return torch.cat([drawn, torch.zeros_like(drawn)], dim=1)

@@ -1,0 +1,97 @@
+"""The thing of given frames: found, cut out, and drafted on a path that passes through where it stands."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from stunet_core.mini.poses.draft import LENGTH
+from stunet_core.mini.poses.given_thing import GivenThing, cut_out, drafts_of, given_thing, gone_on, standing_out
+
+
+def frame(top: int, left: int, height: int = 16, width: int = 16) -> Tensor:
+    """8 h w: a background that shades from top to bottom, and a thing of 5 x 4 cells with a hole in it."""
+    latents = torch.linspace(-0.5, 0.5, height)[None, :, None].expand(8, -1, width).clone()
+    thing = torch.randn(8, 5, 4, generator=torch.Generator().manual_seed(1)) + 2
+    thing[:, 2, 1] = latents[:, top + 2, left + 1]
+    latents[:, top:top + 5, left:left + 4] = thing
+    return latents
+
+
+def clip(given: dict[int, Tensor], frames: int = 9) -> tuple[Tensor, Tensor]:
+    """Mask f h w and latents f 8 h w"""
+    first = next(iter(given.values()))
+    mask, latents = torch.ones(frames, *first.shape[1:]), torch.randn(frames, *first.shape)
+    for at, shown in given.items():
+        mask[at], latents[at] = 0, shown
+    return mask, latents
+
+
+@pytest.mark.parametrize("size", [(16, 16), (12, 20)])
+def test_what_stands_out_from_the_border_is_the_thing_without_holes(size: tuple[int, int]) -> None:
+    found = standing_out(frame(6, 3, *size))
+    expected = torch.zeros(size, dtype=torch.bool)
+    expected[6:11, 3:7] = True
+    assert found is not None and torch.equal(found, expected)
+
+
+def test_a_background_alone_shows_no_thing() -> None:
+    plain = torch.linspace(-0.5, 0.5, 16)[None, :, None].expand(8, -1, 16)
+    assert standing_out(plain) is None
+    assert standing_out(torch.zeros(8, 16, 16)) is None
+
+
+def test_only_clips_of_whole_frames_are_looked_at() -> None:
+    mask, latents = clip({0: frame(6, 3)})
+    assert given_thing(mask, latents) is not None
+    assert given_thing(torch.ones_like(mask), latents) is None
+    mask[3, :8] = 0
+    assert given_thing(mask, latents) is None
+    assert given_thing(*clip({0: torch.zeros(8, 16, 16)})) is None
+
+
+@pytest.mark.parametrize("size", [(16, 16), (12, 20)])
+def test_a_thing_is_drafted_as_it_is_where_it_is(size: tuple[int, int]) -> None:
+    shown = frame(6, 3, *size)
+    mask, latents = clip({4: shown})
+    thing = given_thing(mask, latents)
+    assert thing is not None
+    guess = torch.tensor([0.5, 0.5, -0.7, 0.3, 1.0]).expand(9, 5)
+    drawn = drafts_of(*gone_on(guess, thing), thing)
+    assert drawn.shape == (9, 18, *size)
+    for k in (0, 4, 8):
+        assert torch.allclose(drawn[k, :8, 6:11, 3:7], shown[:, 6:11, 3:7], atol=1e-4)
+    assert drawn[:, 8].sum().item() == pytest.approx(9 * 20, abs=1e-2)
+    assert not drawn[:, 9:].any(), "no second thing"
+
+
+def line(poses: dict[int, tuple[float, ...]], frames: int) -> GivenThing:
+    """A thing at these poses of given frames."""
+    cut = torch.zeros(frames, 16, 16, dtype=torch.bool)
+    given = torch.zeros(frames, dtype=torch.bool)
+    given[list(poses)] = True
+    made = cut_out(cut, torch.zeros(frames, 8, 16, 16), given)
+    for at, pose in poses.items():
+        made.poses[at] = torch.tensor(pose)
+    return made
+
+
+def test_a_path_is_moved_to_pass_through_what_is_given() -> None:
+    guess = torch.zeros(9, 5)
+    guess[:, 0], guess[:, 3] = torch.linspace(0, 0.8, 9), torch.linspace(0, 1.6, 9)
+    poses, nearest = gone_on(guess, line({2: (0.4, 0.6, -1, 0, 1), 6: (0.6, 0.2, -1, 0, 1)}, 9))
+    assert poses[:, 0].tolist() == pytest.approx([0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8])
+    assert poses[:, 1].tolist() == pytest.approx([0.6, 0.6, 0.6, 0.5, 0.4, 0.3, 0.2, 0.2, 0.2])
+    assert poses[[2, 6], 3].tolist() == pytest.approx([0, 0], abs=1e-6), "its picture is turned as it is"
+    assert bool((poses[:, 4] == 1).all())
+    assert nearest.tolist() == [2, 2, 2, 2, 2, 6, 6, 6, 6]
+
+
+def test_in_a_loop_the_first_given_frame_comes_after_the_last() -> None:
+    poses, nearest = gone_on(torch.zeros(8, 5), line({0: (0.2, 0.5, -1, 0, 1), 4: (0.6, 0.5, -1, 0, 1)}, 8), loop=True)
+    assert poses[:, 0].tolist() == pytest.approx([0.2, 0.3, 0.4, 0.5, 0.6, 0.5, 0.4, 0.3])
+    assert nearest.tolist() == [0, 0, 0, 4, 4, 4, 4, 0]
+
+
+def test_a_picture_of_the_book_is_of_another_length() -> None:
+    thing = given_thing(*clip({0: frame(6, 3)}))
+    assert thing is not None and thing.lengths[0].item() == pytest.approx(5 / 16) and thing.lengths[0].item() < LENGTH
