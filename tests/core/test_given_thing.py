@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from stunet_core.mini.poses.draft import LENGTH
-from stunet_core.mini.poses.given_thing import GivenThing, cut_out, drafts_of, given_thing, gone_on, standing_out
+from stunet_core.mini.poses.given_thing import GivenThing, cut_out, drafts_of, given_thing, given_whole, gone_on, standing_out
 
 
 def frame(top: int, left: int, height: int = 16, width: int = 16) -> Tensor:
@@ -26,6 +26,11 @@ def clip(given: dict[int, Tensor], frames: int = 9) -> tuple[Tensor, Tensor]:
     return mask, latents
 
 
+def found(given: dict[int, Tensor]) -> GivenThing | None:
+    mask, latents = clip(given)
+    return given_thing((mask == 0).flatten(1).all(dim=1), latents)
+
+
 @pytest.mark.parametrize("size", [(16, 16), (12, 20)])
 def test_what_stands_out_from_the_border_is_the_thing_without_holes(size: tuple[int, int]) -> None:
     found = standing_out(frame(6, 3, *size))
@@ -41,19 +46,22 @@ def test_a_background_alone_shows_no_thing() -> None:
 
 
 def test_only_clips_of_whole_frames_are_looked_at() -> None:
-    mask, latents = clip({0: frame(6, 3)})
-    assert given_thing(mask, latents) is not None
-    assert given_thing(torch.ones_like(mask), latents) is None
+    mask, _ = clip({0: frame(6, 3)})
+    given = given_whole(mask)
+    assert given is not None and given.nonzero().tolist() == [[0]]
+    assert given_whole(torch.ones_like(mask)) is None and given_whole(torch.zeros_like(mask)) is None
     mask[3, :8] = 0
-    assert given_thing(mask, latents) is None
-    assert given_thing(*clip({0: torch.zeros(8, 16, 16)})) is None
+    assert given_whole(mask) is None
+
+
+def test_frames_that_show_no_thing_have_none() -> None:
+    assert found({0: torch.zeros(8, 16, 16), 4: frame(6, 3)}) is None
 
 
 @pytest.mark.parametrize("size", [(16, 16), (12, 20)])
 def test_a_thing_is_drafted_as_it_is_where_it_is(size: tuple[int, int]) -> None:
     shown = frame(6, 3, *size)
-    mask, latents = clip({4: shown})
-    thing = given_thing(mask, latents)
+    thing = found({4: shown})
     assert thing is not None
     guess = torch.tensor([0.5, 0.5, -0.7, 0.3, 1.0]).expand(9, 5)
     drawn = drafts_of(*gone_on(guess, thing), thing)
@@ -93,5 +101,5 @@ def test_in_a_loop_the_first_given_frame_comes_after_the_last() -> None:
 
 
 def test_a_picture_of_the_book_is_of_another_length() -> None:
-    thing = given_thing(*clip({0: frame(6, 3)}))
+    thing = found({0: frame(6, 3)})
     assert thing is not None and thing.lengths[0].item() == pytest.approx(5 / 16) and thing.lengths[0].item() < LENGTH

@@ -21,16 +21,17 @@ from ....stunet_core.mini.checkpoint import Checkpoint, load_checkpoint
 from ....stunet_core.mini.config import MiniConfig
 from ....stunet_core.mini.frame_time import TIME_CHANNELS, with_time
 from ....stunet_core.mini.inputs import beside_clip
-from ....stunet_core.mini.poses.given_thing import given_thing
+from ....stunet_core.mini.poses.given_thing import given_thing, given_whole
 from ....stunet_core.mini.poses.places import in_holes
 from ....stunet_core.mini.poses.pose_head import PoseHead
+from ..runtime.notices import say
 from ..runtime.weight_cache import Shelf
 from ..walk.apply import SAID
 from .conds import PerFrame, of_window
 from .reading import reading
 from .sampling import CIRCLE, DRAFTED, FRAMES, TIMES, told_times, wrap
 from .text import make_clip
-from .things import PLACES, THINGS, Places, Things, draft, draft_given
+from .things import PLACES, THINGS, Places, Things, draft, draft_given, one_shown
 from .vae import MiniVAE
 
 
@@ -115,8 +116,15 @@ class MiniModel(comfy.model_base.BaseModel):
         hole = in_holes(mask)
         if hole is not None:
             return draft(head, things, Places(hole, None, 1.0), torch.full((len(mask),), torch.nan), *mask.shape[1:])
-        thing = given_thing(mask, given)
-        return None if thing is None else draft_given(head, things, thing, times, loop)
+        whole = given_whole(mask)
+        if whole is None or not one_shown(things):
+            return None
+        thing = given_thing(whole, given)
+        if thing is None:
+            say("no thing stands out in what is given, so the mini model cannot tell which one moves, and soon draws what the prompt names. "
+                "It knows drawings of single things on a background; for photographs and footage take SD1.5 or SDXL")
+            return None
+        return draft_given(head, things, thing, times, loop)
 
     def encode_adm(self, **kwargs: Any) -> Tensor:
         """1 y: the pooled text, zeros for conditioning that carries none, and no time."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -60,13 +60,13 @@ def draft(head: PoseHead, things: Things | None, places: Places | None, times: T
     return drafts(poses, every(things.pictures.to(weight)), every(things.shown), height, width)
 
 
-def draft_given(head: PoseHead, things: Things | None, thing: GivenThing, times: Tensor, loop: bool = False) -> Tensor | None:
-    """The thing that a clip's given frames show, drawn along the path that the prompt's thing would go at `times` (f) : f 18 h w.
+def one_shown(things: Things | None) -> TypeGuard[Things]:
+    """Whether a prompt shows one thing. The path of none is not known, and of two no one says which was given."""
+    return things is not None and bool(things.shown[0, 0]) and not bool(things.shown[0, 1])
 
-    None for a prompt that shows no thing, whose path is not known, or two, of which no one says which was given.
-    """
-    if things is None or not things.shown[0, 0] or things.shown[0, 1]:
-        return None
+
+def draft_given(head: PoseHead, things: Things, thing: GivenThing, times: Tensor, loop: bool = False) -> Tensor:
+    """The thing that a clip's given frames show, drawn along the path that the prompt's one thing would go at `times` (f) : f 18 h w"""
     weight = next(head.parameters())
     guess = head.poses(things.words[:1].to(weight).expand(len(times), -1), times.to(weight.device))
     return drafts_of(*gone_on(guess[:, 0], thing, loop), thing)

@@ -34,17 +34,19 @@ class GivenThing:
     size: tuple[int, int]
 
 
-def given_thing(mask: Tensor, latents: Tensor) -> GivenThing | None:
-    """The thing of a clip whose frames are each given or made whole. None for other clips, and where a given frame shows no thing that
-    stands out from what is along its border.
+def given_whole(mask: Tensor) -> Tensor | None:
+    """Which frames are given (bool f) of a clip whose frames are each given or made whole; None for other clips. mask: f h w, 1 where to
+    generate."""
+    made = (mask >= 0.5).flatten(1)
+    given = ~made.any(dim=1)
+    return given if bool((given | made.all(dim=1)).all()) and bool(given.any()) and not bool(given.all()) else None
 
-    mask: f h w, 1 where to generate; latents: f c h w, of any value there.
+
+def given_thing(given: Tensor, latents: Tensor) -> GivenThing | None:
+    """The thing that the given frames (bool f) of a clip show. None where one of them shows none that stands out from what is along its
+    border. latents: f c h w, of any value in frames that are made.
     """
-    made = mask >= 0.5
-    given = ~made.flatten(1).any(dim=1)
-    if not bool(given.any()) or not bool((given | made.flatten(1).all(dim=1)).all()):
-        return None
-    cut = torch.zeros_like(made)
+    cut = torch.zeros(len(latents), *latents.shape[2:], dtype=torch.bool, device=latents.device)
     for frame in given.nonzero()[:, 0].tolist():
         found = standing_out(latents[frame].float())
         if found is None:
