@@ -125,6 +125,7 @@ def test_two_processes_with_a_stop_are_one_without_and_the_loss_falls(folder: Pa
     AcceleratorState._reset_state(True)
     with own.one_thread():  # as each of the two had: shares of a sum are added in another order, and so small a net makes much of that
         main(own.arguments(folder, "alone", accumulate=2))
+    AcceleratorState._reset_state(True)
     losses = [line["loss"] for line in json.loads((folder / "run" / "log.json").read_text())]
     assert len(losses) == 4 and sum(losses[1:]) / 3 < losses[0] * 0.95, losses
     two, one = (torch.load(folder / run / "state.pt", weights_only=True) for run in ("run", "alone"))

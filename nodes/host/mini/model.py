@@ -121,8 +121,8 @@ class MiniModel(comfy.model_base.BaseModel):
             return None
         thing = given_thing(whole, given)
         if thing is None:
-            say("no thing stands out in what is given, so the mini model cannot tell which one moves, and soon draws what the prompt names. "
-                "It knows drawings of single things on a background; for photographs and footage take SD1.5 or SDXL")
+            say("no thing stands out in what is given, so the mini model cannot tell what moves, and soon draws what the prompt names. It "
+                "knows drawings of single things on a background; for photographs and footage take SD1.5 or SDXL")
             return None
         return draft_given(head, things, thing, times, loop)
 
