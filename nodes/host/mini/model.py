@@ -103,20 +103,21 @@ class MiniModel(comfy.model_base.BaseModel):
         untold = torch.full((len(mask),), torch.nan)
         times, places = kwargs.get(DRAFTED, kwargs.get(TIMES, untold)), kwargs.get(PLACES)
         frames, loop = kwargs.get(FRAMES, 1), kwargs.get(CIRCLE, False)
-        head, things = self.heads[0], kwargs.get(THINGS)
+        things = kwargs.get(THINGS)
         if (mask >= 0.5).all():
-            drawn = draft(head, things, places, times, *size)
+            drawn = draft(self.heads[0], things, places, times, *size)
         else:
-            drawn = None if times.isnan().any() else self.beside_given(head, things, mask[:, 0], given, times, loop)
+            drawn = None if times.isnan().any() else self.beside_given(things, mask[:, 0], given, times, frames > 1, loop)
         return beside_clip(mask, given, frames, None if drawn is None else drawn.to(given), loop)
 
-    def beside_given(self, head: PoseHead, things: Things | None, mask: Tensor, given: Tensor, times: Tensor, loop: bool) -> Tensor | None:
-        """What is drafted in a clip of which something is given (mask: f h w): the prompt's thing in its holes; the thing of whole given
-        frames in those that are made; else nothing, as what is given says itself where things are."""
+    def beside_given(self, things: Things | None, mask: Tensor, given: Tensor, times: Tensor, clip: bool, loop: bool) -> Tensor | None:
+        """What is drafted in pictures, or frames of a `clip`, of which something is given (mask: f h w): the prompt's thing in its holes;
+        the thing of whole given frames in those that are made; else nothing, as what is given says itself where things are."""
+        head = self.heads[0]
         hole = in_holes(mask)
         if hole is not None:
             return draft(head, things, Places(hole, None, 1.0), torch.full((len(mask),), torch.nan), *mask.shape[1:])
-        whole = given_whole(mask)
+        whole = given_whole(mask) if clip else None
         if whole is None or not one_shown(things):
             return None
         thing = given_thing(whole, given)
