@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from stunet_core.mini.poses.draft import LENGTH
-from stunet_core.mini.poses.given_thing import GivenThing, cut_out, drafts_of, given_thing, given_whole, gone_on, standing_out
+from stunet_core.mini.poses.given_thing import GivenThing, cut_out, drafts_of, given_thing, given_whole, gone_on, nearest_path, standing_out
 
 
 def frame(top: int, left: int, height: int = 16, width: int = 16) -> Tensor:
@@ -92,6 +92,16 @@ def test_a_path_is_moved_to_pass_through_what_is_given() -> None:
     assert poses[[2, 6], 3].tolist() == pytest.approx([0, 0], abs=1e-6), "its picture is turned as it is"
     assert bool((poses[:, 4] == 1).all())
     assert nearest.tolist() == [2, 2, 2, 2, 2, 6, 6, 6, 6]
+
+
+def test_a_swing_is_met_in_its_phase() -> None:
+    """Of paths that are each a little later, the one that goes as the thing did, though it went so elsewhere; of one frame, the nearest."""
+    at = torch.arange(20.0)
+    paths = torch.zeros(12, 20, 5)
+    paths[:, :, 0] = 0.5 + 0.3 * torch.sin((at + torch.arange(12.0)[:, None]) * torch.pi / 6)
+    thing = line({k: (float(paths[5, k, 0]) + 0.1, 0.0, -1, 0, 1) for k in range(8)}, 20)
+    assert torch.equal(nearest_path(paths, thing), paths[5])
+    assert torch.equal(nearest_path(paths, line({0: (0.8, 0.0, -1, 0, 1)}, 20)), paths[3])
 
 
 def test_in_a_loop_the_first_given_frame_comes_after_the_last() -> None:

@@ -65,6 +65,6 @@ def test_pictures_that_are_no_clip_have_nothing_to_do_with_each_other(graph: Any
     text = graph.prompt(clip, "a rocket")
     mask = torch.ones(2, 256, 256)
     mask[0] = 0
-    positive, _, latent = graph.run("InpaintModelConditioning", positive=text, negative=text, pixels=picture(80).repeat(2, 1, 1, 1), vae=vae,
-                                    mask=mask, noise_mask=False)
+    positive, _, latent = graph.run("InpaintModelConditioning", positive=text, negative=text, mask=mask, vae=vae,
+                                    pixels=picture(80).repeat(2, 1, 1, 1), noise_mask=False)
     assert not seen(graph, model, clip, positive=positive, samples=latent["samples"])[:, DRAFTS].any()

@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from ....stunet_core.mini.poses.draft import drafts
-from ....stunet_core.mini.poses.given_thing import GivenThing, drafts_of, gone_on
+from ....stunet_core.mini.poses.given_thing import GivenThing, drafts_of, gone_on, nearest_path
 from ....stunet_core.mini.poses.places import placed
 from ....stunet_core.mini.poses.pose_head import PoseHead
 
 THINGS = "stunet_things"  # in a conditioning: `Things`
 PLACES = "stunet_places"  # in a conditioning: `Places`
+
+SHIFT = 16  # frames, by how much earlier or later than drawn from the seed a given thing may be in its motion
 
 
 @dataclass(frozen=True)
@@ -68,5 +70,7 @@ def one_shown(things: Things | None) -> TypeGuard[Things]:
 def draft_given(head: PoseHead, things: Things, thing: GivenThing, times: Tensor, loop: bool = False) -> Tensor:
     """The thing that a clip's given frames show, drawn along the path that the prompt's one thing would go at `times` (f) : f 18 h w"""
     weight = next(head.parameters())
-    guess = head.poses(things.words[:1].to(weight).expand(len(times), -1), times.to(weight.device))
-    return drafts_of(*gone_on(guess[:, 0], thing, loop), thing)
+    shifted = (times + torch.arange(-SHIFT, SHIFT + 1.0)[:, None]).flatten().to(weight.device)
+    guess = head.poses(things.words[:1].to(weight).expand(len(shifted), -1), shifted)[:, 0]    # (n f) 5
+    path = nearest_path(guess.unflatten(0, (-1, len(times))), thing)
+    return drafts_of(*gone_on(path, thing, loop), thing)

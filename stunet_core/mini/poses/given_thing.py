@@ -18,6 +18,7 @@ from .places import poses_of
 NEAR = 3  # cells of the border that a cell is held against: those most like it
 ABOVE = 1.1  # times Otsu's threshold, as unlike are a thing's cells to them
 LEAST, MOST = 0.02, 0.6  # of a frame's cells, how many are a thing's
+WHERE = 0.25  # how much it counts how far a path is from the thing, beside how unlike its way
 OUTSIDE = 0.25  # of a thing's cells, how many may be on the border
 X, Y, SIZE, ANGLE, THERE = range(5)  # of a pose
 
@@ -97,6 +98,17 @@ def largest(cells: np.ndarray) -> np.ndarray:
     _, free = cv2.connectedComponents((~group).astype(np.uint8), connectivity=4)
     outside = np.unique(np.concatenate([free[0], free[-1], free[:, 0], free[:, -1]]))
     return ~np.isin(free, outside[outside > 0])
+
+
+def nearest_path(paths: Tensor, thing: GivenThing) -> Tensor:
+    """Of guessed paths (n f 5) the one that goes most as the thing does in the given frames, and next to where it is: f 5
+
+    Of one given frame only where it is counts. So a swing is met in the phase in which it was given.
+    """
+    off = (thing.poses - paths)[:, thing.given][..., [X, Y]]                                    # n given 2
+    mean = off.mean(dim=1, keepdim=True)
+    unlike = (off - mean).square().sum(dim=2).mean(dim=1) + WHERE * mean.square().sum(dim=2)[:, 0]
+    return paths[unlike.argmin()]
 
 
 def gone_on(guess: Tensor, thing: GivenThing, loop: bool = False) -> tuple[Tensor, Tensor]:
