@@ -114,6 +114,7 @@ class MiniModel(comfy.model_base.BaseModel):
         """What is drafted in pictures, or frames of a `clip`, of which something is given (mask: f h w): the prompt's thing in its holes;
         the thing of whole given frames in those that are made; else nothing, as what is given says itself where things are."""
         head = self.heads[0]
+        mask, given = (known.to(next(head.parameters()).device) for known in (mask, given))  # where the head is, drafts are drawn
         hole = in_holes(mask)
         if hole is not None:
             return draft(head, things, Places(hole, None, 1.0), torch.full((len(mask),), torch.nan), *mask.shape[1:])
