@@ -13,7 +13,7 @@ from torch import Tensor
 from stunet_core.mini import frame_time
 from stunet_core.mini.inputs import draft_channels
 from stunet_core.mini.poses.draft import drafts
-from stunet_core.mini.poses.given_thing import cut_out, drafts_of, gone_on
+from stunet_core.mini.poses.given_thing import cut_out, drafts_of, given_whole, gone_on
 from stunet_core.mini.poses.pose_head import to_pose
 from stunet_core.mini.tokenizer import Tokenizer
 
@@ -144,9 +144,8 @@ def remembered(rng: np.random.Generator, cache: Cache, z: Tensor, index: Tensor,
 def from_given(rng: np.random.Generator, z: Tensor, keep: Tensor, on: Tensor, poses: Tensor) -> Tensor | None:
     """Drafts f 18 h w of the thing (its cells on: f h w) that the frames of `keep` (f h w) show whole, on its path `poses` (f 5), from
     which they drift the farther the longer it is since a given frame. None where frames are given in part, or none shows the thing."""
-    whole = keep.flatten(1) > 0
-    given = whole.all(dim=1)
-    if bool((whole.any(dim=1) != given).any()) or not bool(given.any()) or not bool(on[given].flatten(1).any(dim=1).all()):
+    given = given_whole(1 - keep)
+    if given is None or not bool(on[given].flatten(1).any(dim=1).all()):
         return None
     thing = cut_out(on & given[:, None, None], z, given)
     drift = torch.from_numpy(rng.standard_normal(5, dtype=np.float32) * np.array(DRIFT, np.float32))
