@@ -53,7 +53,7 @@ def sample_images(models: Models, asked: Told, how: Asked, negative: str = "") -
     for start in range(0, len(asked), IMAGES_AT_ONCE):
         with torch.autocast("cpu", torch.bfloat16):
             some = asked.part(start, IMAGES_AT_ONCE)
-            z = sampling.sample_images(models.mini, some, replace(how, seed=how.seed + start), against)
+            z = sampling.sample_images(models.mini, models.autoencoder, some, replace(how, seed=how.seed + start), against)
         frames.append(decode(models, z))
     return np.concatenate(frames)
 
@@ -67,7 +67,7 @@ def sample_clips(models: Models, asked: Told, frames: int, how: Asked) -> np.nda
     for start in range(0, len(asked), CLIPS_AT_ONCE):
         some = asked.part(start, CLIPS_AT_ONCE)
         with torch.autocast("cpu", torch.bfloat16):
-            z = sampling.sample_clips(models.mini, models.skeleton, some, frames, replace(how, seed=how.seed + start))
+            z = sampling.sample_clips(models.mini, models.skeleton, models.autoencoder, some, frames, replace(how, seed=how.seed + start))
         pictures = decode(models, z)
         clips.append(pictures.reshape(len(some), frames, *pictures.shape[1:]))
     return np.concatenate(clips)

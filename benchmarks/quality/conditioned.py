@@ -63,7 +63,8 @@ def answer(models: Models, asked: Asked, keep: np.ndarray, seed: int, *, text: s
     prompt = told(models, [asked.scene], [asked.text if text is None else text])
     prompt = replace(prompt, shown=prompt.shown & shown & (text != ""))
     with torch.autocast("cpu", torch.bfloat16):
-        z = sampling.sample_clips(models.mini, models.skeleton, prompt, len(keep), replace(how, seed=seed), given=asked.z, keep=kept)
+        z = sampling.sample_clips(models.mini, models.skeleton, models.autoencoder, prompt, len(keep), replace(how, seed=seed),
+                                  given=asked.z, keep=kept)
     return decode(models, z)
 
 

@@ -15,10 +15,10 @@ from stunet_core.mini.frame_time import drawn, evenly, with_time
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.inputs import beside_clip
 from stunet_core.mini.noise import clip_noise
-from stunet_core.mini.poses.draft import drafts
+from stunet_core.mini.poses.drafter import Drafter
 from stunet_core.model.walk import Clip
 from stunet_core.model.windows import windowed
-from training.common.sampling import STEADY, Asked, Told, heard, sample
+from training.common.sampling import STEADY, Asked, Told, drafted, heard, sample
 from training.judges.evaluate import evaluate_clips
 from training.judges.judges import Judges
 
@@ -39,8 +39,7 @@ def in_windows(models: Models, asked: Told, how: Asked, frames: int = FRAMES, ce
     context, pooled, words = heard(mini, asked)
     empty, nothing = mini.nothing()
     context, pooled = torch.cat([context, empty]), torch.cat([pooled, nothing])
-    every = Told(asked.ids, *(x.expand(frames, *x.shape[1:]) for x in (asked.pictures, asked.shown)))
-    draft = drafts(mini.pose_head.poses(words.expand(frames, -1), times), every.pictures, every.shown, cells, cells)
+    draft = drafted(Drafter(mini.pose_head, models.autoencoder), asked, words, times[None], (cells, cells))
     strides = (1,) * len(skeleton.config.ratios)
     of_frame = torch.arange(frames, dtype=noise.dtype)[:, None, None, None].expand(-1, 1, cells, cells)
 

@@ -18,7 +18,7 @@ from stunet_core.mini.frame_time import drawn, evenly, with_time
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.inputs import beside_clip
 from stunet_core.mini.noise import share
-from stunet_core.mini.poses.draft import drafts
+from stunet_core.mini.poses.drafter import Drafter
 from stunet_core.mini.poses.places import placed, poses_of
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
 from stunet_core.model.walk import Clip
@@ -62,11 +62,11 @@ def edit(models: Models, task: Task, asked: Told, *, loop: bool = False, denoise
     context, y = torch.cat([context, empty]), with_time(torch.cat([pooled, nothing]).repeat_interleave(frames, dim=0), times.repeat(2))
     draft = None
     if told:
-        poses = models.mini.pose_head.poses(words.expand(frames, -1), times)
+        drafter = Drafter(models.mini.pose_head, models.autoencoder)
+        poses = drafter.guess(words, times)
         if places is not None:
             poses = placed(poses, poses_of(torch.from_numpy(places)), None, False)
-        pictures, shown = (x.expand(frames, *x.shape[1:]) for x in (asked.pictures, asked.shown))
-        draft = drafts(poses, pictures, shown, *given.shape[2:])
+        draft = drafter.drawn(poses, asked.pictures[0], asked.shown[0], *given.shape[2:])
     rest = torch.cat([beside_clip(1 - keep, given, frames, one) for one in (draft, None)])
 
     def clean(x: Tensor, t: Tensor) -> Tensor:

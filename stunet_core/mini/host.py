@@ -6,8 +6,6 @@ from torch import Tensor, nn
 
 from ..model.skeleton import Skeleton
 from ..model.walk import Block, Clip, walk
-from .poses.draft import drafts
-from .poses.pose_head import PoseHead
 from .unet import UNet, run_layers
 
 
@@ -26,20 +24,6 @@ class TorchHost:
 
     def skip(self, h: Tensor, skip: Tensor, rows: Tensor, block: Block) -> tuple[Tensor, Tensor]:
         return h, skip
-
-
-def clip_drafts(pose_head: PoseHead, words: Tensor, times: Tensor, pictures: Tensor, shown: Tensor, height: int, width: int) -> Tensor:
-    """The drafts of clips' frames where the pose head guesses things to be: (rows frames) 18 h w, 0 where no time is told.
-
-    Args:
-        words: rows p, pooled text without what pictures add to it.
-        times: rows frames, NaN where they are not told.
-        pictures, shown: rows 2 9 n n, and bool rows 2 (`draft.drafts`).
-    """
-    def each(of_rows: Tensor) -> Tensor:
-        return of_rows.repeat_interleave(times.shape[1], dim=0)
-
-    return drafts(pose_head.poses(each(words), times.flatten()), each(pictures), each(shown), height, width)
 
 
 def forward_clip(net: UNet, skeleton: Skeleton, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor,

@@ -1,64 +1,89 @@
 """Drafts: a thing's picture is drawn where the thing is, as large, turned as it is, and nowhere else."""
 
 import math
-from typing import Any
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from stunet_core.mini.frame_time import told
-from stunet_core.mini.host import clip_drafts
-from stunet_core.mini.poses.draft import LENGTH, centroid, drafts, draw
+from stunet_core.mini.poses.draft import SEEN, drafts, encoded, instances
+from stunet_core.mini.poses.drafter import Drafter
+from stunet_core.mini.poses.drawing import LENGTH, Drawing, decoded, drawing, over, paint
 from stunet_core.mini.poses.places import INSIDE, in_holes, poses_of
 from stunet_core.mini.poses.pose_head import to_pose
+from stunet_core.mini.recolour import GROUND
 from tests import tiny
 
 CHANNELS, CELLS, _ = tiny.CONFIG.picture_shape
+SIDE = 192
 
 
-def picture(seed: int = 0) -> Tensor:
-    """1 9 12 12: latents at random; the thing covers the middle."""
-    coverage = torch.full((1, 1, CELLS, CELLS), -1.0)
-    coverage[..., 2:10, 3:9] = 1
-    return torch.cat([torch.randn(1, CHANNELS - 1, CELLS, CELLS, generator=torch.Generator().manual_seed(seed)), coverage], dim=1)
+def thing(length: float = LENGTH) -> Drawing:
+    """A block of 128 x 96 pixels, red above and green below."""
+    rgba = np.zeros((SIDE, SIDE, 4), np.uint8)
+    rgba[32:160, 48:144, 3] = 255
+    rgba[32:96, 48:144, 0] = rgba[96:160, 48:144, 1] = 255
+    return drawing(rgba, length)
 
 
-def covered(picture: Tensor) -> Tensor:
-    """What of a picture a draft shows."""
-    coverage = (picture[:, 8:] + 1) / 2
-    return torch.cat([picture[:, :8] * coverage, coverage], dim=1)
+def pose(x: float = 0.5, y: float = 0.5, size: float = LENGTH, angle: float = 0.0, there: float = 1.0) -> np.ndarray:
+    return np.array([x, y, math.log2(size), angle, there], np.float32)
 
 
-def pose(x: float = 0.5, y: float = 0.5, size: float = LENGTH, angle: float = 0.0, there: float = 1.0) -> Tensor:
-    return torch.tensor([[x, y, math.log2(size), angle, there]])
+def alike(made: np.ndarray, wanted: np.ndarray) -> bool:
+    """Equal but for the pixels along edges, which lie between."""
+    return bool(np.abs(made.astype(float) - wanted).mean() < 1.5)
 
 
 def test_upright_in_the_middle_and_as_large_as_in_its_picture_it_is_the_picture() -> None:
-    assert torch.allclose(draw(pose(), picture(), CELLS, CELLS), covered(picture()), atol=1e-5)
+    assert thing().middle == pytest.approx((0.5, 0.5))
+    assert alike(paint(pose(), thing(), SIDE, SIDE), thing().rgba)
 
 
 def test_a_quarter_turn_is_clockwise() -> None:
-    assert torch.allclose(draw(pose(angle=math.pi / 2), picture(), CELLS, CELLS), covered(picture()).rot90(-1, (2, 3)), atol=1e-5)
+    assert alike(paint(pose(angle=math.pi / 2), thing(), SIDE, SIDE), np.rot90(thing().rgba, -1))
 
 
-def test_what_is_not_there_or_elsewhere_is_zero() -> None:
-    assert not draw(pose(there=0), picture(), CELLS, CELLS).any()
-    assert not draw(pose(x=2.0), picture(), CELLS, CELLS).any()
+def test_what_is_elsewhere_is_not_seen() -> None:
+    assert not paint(pose(x=2.0), thing(), SIDE, SIDE).any()
 
 
 def test_a_pose_is_where_the_things_middle_is_wherever_its_picture_has_it() -> None:
-    moved = picture().roll((1, 2), (2, 3))
-    assert torch.allclose(centroid(moved), torch.tensor([[8 / 12, 7 / 12]]))
-    assert torch.allclose(draw(pose(), moved, CELLS, CELLS), covered(picture()), atol=1e-5)
+    moved = drawing(np.roll(thing().rgba, (16, 32), (0, 1)))
+    assert moved.middle == pytest.approx((8 / 12, 7 / 12))
+    assert alike(paint(pose(), moved, SIDE, SIDE), thing().rgba)
 
 
-@pytest.mark.parametrize("longer", [8, 12, 16])
+def test_a_thing_is_as_large_whatever_part_of_its_picture_it_fills() -> None:
+    assert alike(paint(pose(size=LENGTH / 2), thing(LENGTH / 2), SIDE, SIDE), thing().rgba)
+
+
+@pytest.mark.parametrize("longer", [128, 192, 256])
 def test_things_in_wide_and_in_tall_frames_are_as_in_a_square_of_the_shorter_side(longer: int) -> None:
-    square, small = draw(pose(size=0.4), picture(), 8, 8), {"size": 0.4}
-    wide, tall = draw(pose(x=4 / longer, **small), picture(), 8, longer), draw(pose(y=4 / longer, **small), picture(), longer, 8)
-    assert torch.allclose(wide[..., :8], square, atol=1e-5) and not wide[..., 8:].any()
-    assert torch.allclose(tall[..., :8, :], square, atol=1e-5) and not tall[..., 8:, :].any()
+    square = paint(pose(size=0.4), thing(), 128, 128)
+    wide, tall = paint(pose(x=64 / longer, size=0.4), thing(), 128, longer), paint(pose(y=64 / longer, size=0.4), thing(), longer, 128)
+    assert alike(wide[:, :128], square) and not wide[:, 128:].any()
+    assert alike(tall[:128], square) and not tall[128:].any()
+
+
+def test_what_is_in_front_hides_what_is_behind() -> None:
+    red, half = np.full((2, 2, 4), (255, 0, 0, 255), np.uint8), np.full((2, 2, 4), (0, 100, 0, 128), np.uint8)
+    assert (over(red, half) == red).all() and over(half, red)[0, 0].tolist() == [127, 100, 0, 255]
+
+
+def test_a_picture_of_the_book_is_drawn_with_the_outline_that_its_pixels_have() -> None:
+    """Its coverage is known of cells of 16 pixels only."""
+    rgba = thing().rgba.astype(np.float32)
+    pixels = torch.from_numpy(rgba[..., :3] + (1 - rgba[..., 3:] / 255) * GROUND).movedim(-1, 0)[None] / 127.5 - 1
+    coverage = F.avg_pool2d(torch.from_numpy(rgba[None, ..., 3] / 255), 16)
+    picture = torch.cat([torch.zeros(CHANNELS - 1, CELLS, CELLS), coverage * 2 - 1])
+    found = decoded(picture, lambda latents: pixels)
+    assert np.abs(found.rgba.astype(int) - thing().rgba).max() <= 1 and found.length == LENGTH
+    whole = decoded(picture, lambda latents: torch.full_like(pixels, GROUND / 127.5 - 1))
+    assert (whole.rgba[48:144, 48:144, 3] == 255).all() and not whole.rgba[:16].any(), "grey inside is not a hole"
 
 
 def test_a_mask_is_as_large_in_wide_and_in_tall_frames() -> None:
@@ -80,38 +105,39 @@ def test_a_thing_goes_into_a_hole_and_nowhere_else() -> None:
     assert in_holes(given_first) is None and in_holes(around) is None and in_holes(torch.ones(2, 16, 16)) is None
 
 
-def test_a_thing_is_as_large_whatever_part_of_its_picture_it_fills() -> None:
-    small = draw(pose(size=LENGTH / 2), picture(), CELLS, CELLS, length=torch.tensor([LENGTH / 2]))
-    assert torch.allclose(small, covered(picture()), atol=1e-5)
-    poses, lengths = two(pose(size=0.4), pose(size=0.3)), torch.tensor([[0.8, 0.6]])
-    both = drafts(poses, **slots(True, True), lengths=lengths)
-    assert torch.equal(both[:, :9], draw(poses[:, 0], picture(0), 16, 16, 0.8))
-    assert torch.equal(both[:, 9:], draw(poses[:, 1], picture(1), 16, 16, 0.6))
-    assert torch.equal(drafts(poses, **slots(True, True), lengths=torch.full((1, 2), LENGTH)), drafts(poses, **slots(True, True)))
+def encode(pixels: Tensor) -> Tensor:
+    """Eight channels, each the mean of a cell's colours."""
+    return F.avg_pool2d(pixels.mean(dim=1, keepdim=True), 16).expand(-1, CHANNELS - 1, -1, -1)
 
 
-def two(first: Tensor, second: Tensor, third: Tensor | None = None) -> Tensor:
-    return torch.stack([first, second, pose(there=0) if third is None else third], dim=1)
+def test_what_hardly_covers_a_cell_is_shown_faintly_and_what_does_not_is_not() -> None:
+    rgba = np.zeros((1, 16, 48, 4), np.uint8)
+    rgba[0, :, :16], rgba[0, :, 16] = 255, 255
+    shown = encoded(rgba, encode)
+    grey = GROUND / 127.5 - 1
+    assert shown.shape == (1, 9, 1, 3)
+    assert shown[0, 8, 0].tolist() == pytest.approx([1, 1 / 16, 0])
+    assert shown[0, 0, 0].tolist() == pytest.approx([1, (grey + (1 - grey) / 16) / 16 / SEEN, 0], abs=1e-2)
 
 
-def slots(*shown: bool) -> dict[str, Any]:
-    return {"pictures": torch.stack([picture(0), picture(1)], dim=1), "shown": torch.tensor([shown]), "height": 16, "width": 16}
+def three(*poses: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.stack([*poses, *[pose(there=0)] * (3 - len(poses))]))[None]
 
 
 def test_two_things_stand_in_two_slots_and_two_of_a_kind_in_one() -> None:
-    poses = two(pose(x=0.25, size=0.4), pose(x=0.75, size=0.4))
-    both, same, none = (drafts(poses, **slots(*shown)) for shown in ((True, True), (True, False), (False, False)))
-    left, right = (draw(poses[:, k], picture(k), 16, 16) for k in (0, 1))
-    assert torch.equal(both[:, :9], left) and torch.equal(both[:, 9:], right)
-    assert torch.allclose(same[:, :9], left + draw(poses[:, 1], picture(0), 16, 16), atol=1e-5) and not same[:, 9:].any()
-    assert not none.any()
+    assert instances(0, True) == [0, 2] and instances(1, True) == [1] and instances(0, False) == [0, 1, 2] and instances(1, False) == []
+    left, right = pose(x=0.25, size=0.4), pose(x=0.75, size=0.4)
+    both, same = (drafts(three(left, right), shown, encode, 16, 16) for shown in ([thing(), thing()], [thing(), None]))
+    none = drafts(three(left, right), [None, None], encode, 16, 16)
+    alone = [encoded(paint(one, thing(), 256, 256)[None], encode) for one in (left, right)]
+    assert torch.equal(both[:, :9], alone[0]) and torch.equal(both[:, 9:], alone[1])
+    assert torch.allclose(same[:, :9], alone[0] + alone[1], atol=1e-5) and not same[:, 9:].any()
+    assert none.shape == (1, 18, 16, 16) and not none.any()
 
 
-def test_where_things_of_a_kind_meet_the_one_that_covers_most_is_seen() -> None:
-    poses = two(pose(size=0.3), pose(there=0), pose(size=0.8))
-    one = drafts(poses, **slots(True, False))[:, :9]
-    small, large = (draw(poses[:, k], picture(), 16, 16) for k in (0, 2))
-    assert torch.equal(one, torch.where(large[:, 8:] > small[:, 8:], large, small))
+def test_what_is_not_there_is_zero_and_what_is_half_there_is_half_as_strong() -> None:
+    whole, half, none = (drafts(three(pose(there=there)), [thing(), None], encode, 16, 16) for there in (1, 0.5, 0))
+    assert whole.any() and torch.allclose(half, whole / 2) and not none.any()
 
 
 def test_a_guess_of_zeros_is_upright_and_absent() -> None:
@@ -120,11 +146,10 @@ def test_a_guess_of_zeros_is_upright_and_absent() -> None:
 
 
 def test_frames_have_drafts_of_their_own_times_and_none_where_no_time_is_told() -> None:
-    head, words = tiny.pose_head(), torch.randn(2, 32, generator=torch.Generator().manual_seed(0))
-    times = torch.tensor([[-30.0, 0.0, 30.0], [torch.nan, torch.nan, 0.0]])
-    shown = torch.tensor([[True, False]] * 2)
-    pictures = torch.stack([picture(0), picture(1)], dim=1).expand(2, -1, -1, -1, -1)
-    made = clip_drafts(head, words, times, pictures, shown, 16, 16)
-    expected = drafts(to_pose(head(words[:1], told(times[0, 2:]))), pictures[:1], shown[:1], 16, 16)
-    assert torch.allclose(made[2:3], expected, atol=1e-4) and expected.any()
-    assert not torch.allclose(made[0], made[2]) and not made[3:5].any()
+    drafter, words = Drafter(tiny.pose_head(), tiny.autoencoder()), torch.randn(1, 32, generator=torch.Generator().manual_seed(0))
+    times = torch.tensor([-30.0, 0.0, torch.nan])
+    pictures = torch.randn(2, CHANNELS, CELLS, CELLS, generator=torch.Generator().manual_seed(0))
+    poses = drafter.guess(words, times)
+    assert torch.allclose(poses[1], to_pose(drafter.head(words, told(times[1:2])))[0], atol=1e-5) and not poses[2].any()
+    made = drafter.drawn(poses, pictures, torch.tensor([True, False]), 16, 16)
+    assert made[0].any() and not torch.allclose(made[0], made[1]) and not made[2].any() and not made[:, 9:].any()

@@ -1,11 +1,22 @@
 """The thing of given frames: found, cut out, and drafted on a path that passes through where it stands."""
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from stunet_core.mini.poses.draft import LENGTH
-from stunet_core.mini.poses.given_thing import GivenThing, cut_out, drafts_of, given_thing, given_whole, gone_on, nearest_path, standing_out
+from stunet_core.mini.poses.drawing import LENGTH, drawing
+from stunet_core.mini.poses.given_thing import (
+    GivenThing,
+    drafts_of,
+    given_thing,
+    given_whole,
+    gone_on,
+    nearest_path,
+    outlined,
+    standing_out,
+)
 
 
 def frame(top: int, left: int, height: int = 16, width: int = 16) -> Tensor:
@@ -15,6 +26,16 @@ def frame(top: int, left: int, height: int = 16, width: int = 16) -> Tensor:
     thing[:, 2, 1] = latents[:, top + 2, left + 1]
     latents[:, top:top + 5, left:left + 4] = thing
     return latents
+
+
+def decode(latents: Tensor) -> Tensor:
+    """The first three channels as colours, a cell 16 x 16 pixels."""
+    return (latents[:, :3] / 4).repeat_interleave(16, dim=2).repeat_interleave(16, dim=3)
+
+
+def encode(pixels: Tensor) -> Tensor:
+    """The same the other way, what the other channels said is zero."""
+    return F.pad(F.avg_pool2d(pixels, 16) * 4, (0, 0, 0, 0, 0, 5))
 
 
 def clip(given: dict[int, Tensor], frames: int = 9) -> tuple[Tensor, Tensor]:
@@ -28,7 +49,7 @@ def clip(given: dict[int, Tensor], frames: int = 9) -> tuple[Tensor, Tensor]:
 
 def found(given: dict[int, Tensor]) -> GivenThing | None:
     mask, latents = clip(given)
-    return given_thing((mask == 0).flatten(1).all(dim=1), latents)
+    return given_thing((mask == 0).flatten(1).all(dim=1), latents, decode)
 
 
 @pytest.mark.parametrize("size", [(16, 16), (12, 20)])
@@ -63,24 +84,36 @@ def test_a_thing_is_drafted_as_it_is_where_it_is(size: tuple[int, int]) -> None:
     shown = frame(6, 3, *size)
     thing = found({4: shown})
     assert thing is not None
+    assert thing.poses[4, :2].tolist() == pytest.approx([5 / size[1], 8.5 / size[0]], abs=0.02)
     guess = torch.tensor([0.5, 0.5, -0.7, 0.3, 1.0]).expand(9, 5)
-    drawn = drafts_of(*gone_on(guess, thing), thing)
+    drawn = drafts_of(*gone_on(guess, thing), thing, encode)
     assert drawn.shape == (9, 18, *size)
     for k in (0, 4, 8):
-        assert torch.allclose(drawn[k, :8, 6:11, 3:7], shown[:, 6:11, 3:7], atol=1e-4)
-    assert drawn[:, 8].sum().item() == pytest.approx(9 * 20, abs=1e-2)
+        assert (drawn[k, :3, 6:11, 3:7] - shown[:3, 6:11, 3:7]).abs().mean() < 0.3
+    assert drawn[:, 8].sum().item() == pytest.approx(9 * 20, rel=0.1)
     assert not drawn[:, 9:].any(), "no second thing"
+
+
+def test_a_thing_is_cut_out_along_its_own_edge() -> None:
+    """Not along those of the cells that it covers."""
+    pixels = np.full((256, 256, 3), 200, np.uint8)
+    pixels[70:150, 90:170] = 30, 60, 120
+    cells = np.zeros((16, 16), bool)
+    cells[4:10, 5:11] = True
+    coverage = outlined(pixels, cells)
+    wanted = np.zeros((256, 256))
+    wanted[70:150, 90:170] = 1
+    assert coverage.shape == (256, 256) and np.abs(coverage - wanted).sum() < 0.06 * wanted.sum()
+    assert (outlined(pixels, cells) == coverage).all()
 
 
 def line(poses: dict[int, tuple[float, ...]], frames: int) -> GivenThing:
     """A thing at these poses of given frames."""
-    cut = torch.zeros(frames, 16, 16, dtype=torch.bool)
-    given = torch.zeros(frames, dtype=torch.bool)
-    given[list(poses)] = True
-    made = cut_out(cut, torch.zeros(frames, 8, 16, 16), given)
+    shown = drawing(np.full((16, 16, 4), 255, np.uint8))
+    placed, given = torch.zeros(frames, 5), torch.zeros(frames, dtype=torch.bool)
     for at, pose in poses.items():
-        made.poses[at] = torch.tensor(pose)
-    return made
+        placed[at], given[at] = torch.tensor(pose), True
+    return GivenThing(placed, tuple(shown if there else None for there in given.tolist()), given, (16, 16))
 
 
 def test_a_path_is_moved_to_pass_through_what_is_given() -> None:
@@ -112,4 +145,5 @@ def test_in_a_loop_the_first_given_frame_comes_after_the_last() -> None:
 
 def test_a_picture_of_the_book_is_of_another_length() -> None:
     thing = found({0: frame(6, 3)})
-    assert thing is not None and thing.lengths[0].item() == pytest.approx(5 / 16) and thing.lengths[0].item() < LENGTH
+    assert thing is not None and (shown := thing.drawings[0]) is not None
+    assert shown.length == pytest.approx(5 / 16, abs=0.02) and shown.length < LENGTH

@@ -8,7 +8,7 @@ import pytest
 
 from stunet_core.mini.pictures.cut_out import LARGEST, cut_out
 from stunet_core.mini.pictures.own_picture import CELLS, SIDE, laid_out
-from stunet_core.mini.poses.draft import LENGTH
+from stunet_core.mini.poses.drawing import LENGTH
 from stunet_core.mini.recolour import GROUND
 from tests import tiny
 from training.common.data import picture as trained_picture

@@ -8,7 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from stunet_core.mini.poses.draft import drafts
+from stunet_core.mini.poses.drafter import Drafter
+from tests import tiny
 from tests.nodes import nets
 from tests.nodes.stub import reading_clip
 from tests.nodes.test_mini import seen
@@ -50,7 +51,7 @@ def test_things_are_drawn_where_the_masks_are(graph: Any, mini: tuple) -> None:
     there = torch.stack([(10 * n + 24) / 128, torch.full((8,), 0.5), torch.tensor(48 / 128).log2().expand(8), 0 * n, 0 * n + 1], dim=1)
     things = graph.prompt(clip, "rocket up")[0][1]["stunet_things"]
     poses = torch.stack([there, there.flip(0), 0 * there], dim=1)
-    expected = drafts(poses, things.pictures.expand(8, -1, -1, -1, -1), things.shown.expand(8, -1), 8, 8)
+    expected = Drafter(tiny.pose_head(), tiny.autoencoder()).drawn(poses, things.pictures[0], things.shown[0], 8, 8)
     two = shown(graph, placed(graph, model, second_mask=moving().flip(0)), clip, "rocket up")
     assert torch.allclose(two, expected, atol=1e-5) and expected[:, :9].any() and expected[:, 9:].any()
     one = shown(graph, placed(graph, model), clip)

@@ -11,20 +11,15 @@ import torch
 from torch import Tensor
 
 from stunet_core.mini import frame_time
-from stunet_core.mini.inputs import draft_channels
-from stunet_core.mini.poses.draft import drafts
-from stunet_core.mini.poses.given_thing import cut_out, drafts_of, given_whole, gone_on
-from stunet_core.mini.poses.pose_head import to_pose
+from stunet_core.mini.poses.given_thing import given_whole
 from stunet_core.mini.tokenizer import Tokenizer
 
 from .cache import Cache
-from .conditions import MEMORY, TELLING, draw_tasks, keep_batch, shifted
+from .conditions import HOLES, MEMORY, TELLING, draw_tasks, keep_batch, shifted
 from .mini import Mini
 
 ON_THING, ON_LOCAL = 0.4, 0.4  # of a cell, from which it counts as the thing's
-JITTER = (0.008, 0.008, 0.05, 0.05, 0.0)  # deviation of the poses that drafts are drawn at: things come to stand where they are drafted
-DRIFT = (0.04, 0.04, 0.08, 0.08, 0.0)  # deviation of poses from the path of a given thing,
-SINCE = 24  # frames after the given one, and later
+THERE = 4  # of a pose
 APART = 3  # cells by which a memory of another time is moved
 
 
@@ -39,21 +34,20 @@ class Shares:
     pictureless_given: float = 0.40
     draft: float = 0.88           # a draft is shown
     draft_timeless: float = 0.40
-    draft_given: float = 0.35
-    guessed: float = 0.12         # the draft stands where the head guesses, else where the thing is
-    carried: float = 0.8          # where whole frames are given, their thing is the draft
+    draft_hole: float = 0.6       # the hole may be where the thing is
+    draft_whole: float = 0.8      # whole frames are given, of one thing: it is known what it looks like
+    draft_given: float = 0.2      # of all else that something is given of
 
 
 IMAGE_SHARES = Shares()
-VIDEO_SHARES = Shares(wordless_given=0.25, timeless=0.10, pictureless=0.06, pictureless_given=0.5, draft=0.93, draft_given=0.2)
+VIDEO_SHARES = Shares(wordless_given=0.25, timeless=0.10, pictureless=0.06, pictureless_given=0.5, draft=0.93)
 
 
 @dataclass(frozen=True)
 class Batch:
     """b scenes of f frames. z, given: b f 8 h w; keep: b f 1 h w, 1 where given; ids: b n; wordless: bool b; labels: b kinds;
-    times: b f, NaN where not told; on: b f 1 h w, 1 on things; pictures: b 2 9 12 12; lengths: b 2, of the things in them; shown: bool b 2;
-    poses: b f 3 5, jittered; true: b f 3 5, as they are; draft, guessed: bool b, whether there is a draft, and whether where the head
-    guesses; alone: bool b, whether nothing is given. carried: b f 18 h w, drafts with the thing of given frames, NaN where there are none.
+    times: b f, NaN where not told; on: b f 1 h w, 1 on things; pictures: b 2 9 12 12; shown: bool b 2; poses: b f 3 5; drafts: b f 18 h w,
+    0 where none are shown; alone: bool b, whether nothing is given.
     """
 
     z: Tensor
@@ -65,14 +59,10 @@ class Batch:
     times: Tensor
     on: Tensor
     pictures: Tensor
-    lengths: Tensor
     shown: Tensor
     poses: Tensor
-    true: Tensor
-    draft: Tensor
-    guessed: Tensor
+    drafts: Tensor
     alone: Tensor
-    carried: Tensor
 
     def to(self, device: torch.device) -> "Batch":
         return replace(self, **{field.name: getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)})
@@ -118,18 +108,24 @@ def draw_batch(rng: np.random.Generator, cache: Cache, ids: Tensor, empty: Tenso
     without_picture = rng.random(count) < np.where(alone.numpy(), shares.pictureless, shares.pictureless_given)
     seen = ~torch.from_numpy(without_picture | wordless)
     shown = seen[:, None] & (torch.arange(2) < cache.shown[index][:, None])
-    wanted = np.where(~alone.numpy(), shares.draft_given, np.where(timeless.numpy(), shares.draft_timeless, shares.draft))
-    true = cache.poses[at]
-    jitter = rng.standard_normal((count, 1, *true.shape[2:]), dtype=np.float32) * np.array(JITTER, np.float32)
-    carried = torch.full((count, frames, draft_channels(z.shape[2]), *z.shape[-2:]), torch.nan)
-    for row in (~alone & shown[:, 0] & ~shown[:, 1] & (true[:, 0, :, 4].sum(dim=1) == 1)).nonzero()[:, 0].tolist():
-        if rng.random() < shares.carried and (drawn := from_given(rng, z[row], keep[row, :, 0], on[row], true[row, :, 0])) is not None:
-            carried[row] = drawn
-    return Batch(
-        z, given, keep, said, torch.from_numpy(wordless), cache.labels[index], times, on[:, :, None].float(),
-        cache.pictures[index].float(), cache.lengths[index], shown, true + torch.from_numpy(jitter), true,
-        torch.from_numpy(rng.random(count) < wanted) & seen, torch.from_numpy(rng.random(count) < shares.guessed) & ~timeless, alone,
-        carried)
+    draft = seen & torch.from_numpy(rng.random(count) < wanted(cache, index, chosen, keep, alone, timeless, shares))
+    drafts = cache.drafts[at].float() * draft[:, None, None, None, None]
+    return Batch(z, given, keep, said, torch.from_numpy(wordless), cache.labels[index], times, on[:, :, None].float(),
+                 cache.pictures[index].float(), shown, cache.poses[at], drafts, alone)
+
+
+def wanted(cache: Cache, index: Tensor, chosen: list[str], keep: Tensor, alone: Tensor, timeless: Tensor, shares: Shares) -> np.ndarray:
+    """How often a draft is shown beside each of the batch."""
+    single = cache.poses[index, 0, :, THERE].sum(dim=1) == 1
+    out = np.full(len(index), shares.draft_given)
+    for row, task in enumerate(chosen):
+        if bool(alone[row]):
+            out[row] = shares.draft_timeless if bool(timeless[row]) else shares.draft
+        elif task in HOLES:
+            out[row] = shares.draft_hole
+        elif bool(single[row]) and given_whole(1 - keep[row, :, 0]) is not None:
+            out[row] = shares.draft_whole
+    return out
 
 
 def remembered(rng: np.random.Generator, cache: Cache, z: Tensor, index: Tensor, cut: Tensor) -> Tensor:
@@ -141,35 +137,13 @@ def remembered(rng: np.random.Generator, cache: Cache, z: Tensor, index: Tensor,
     return cache.z[index[:, None], other].float()
 
 
-def from_given(rng: np.random.Generator, z: Tensor, keep: Tensor, on: Tensor, poses: Tensor) -> Tensor | None:
-    """Drafts f 18 h w of the thing (its cells on: f h w) that the frames of `keep` (f h w) show whole, on its path `poses` (f 5), from
-    which they drift the farther the longer it is since a given frame. None where frames are given in part, or none shows the thing."""
-    given = given_whole(1 - keep)
-    if given is None or not bool(on[given].flatten(1).any(dim=1).all()):
-        return None
-    thing = cut_out(on & given[:, None, None], z, given)
-    drift = torch.from_numpy(rng.standard_normal(5, dtype=np.float32) * np.array(DRIFT, np.float32))
-    path, nearest = gone_on(poses, thing)
-    since = (torch.arange(len(z)) - nearest).abs()[:, None]
-    return drafts_of(path + drift * (since / SINCE).clamp(max=1), nearest, thing)
+def told(mini: Mini, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What the U-Net hears of a batch.
 
-
-def told(mini: Mini, batch: Batch, guesses: bool) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """What the U-Net hears and sees of a batch.
-
-    Returns context b n c, pooled b p, drafts b f 18 h w, the pose head's guesses b f 3 6, and the pooled words b p without pictures.
-    `guesses`: whether the head has learned enough that drafts may stand where it guesses.
+    Returns context b n c, pooled b p, the pose head's guesses b f 3 6, and the pooled words b p without pictures.
     """
     b, f = batch.z.shape[:2]
     words_context, words = mini.text(batch.ids)
     context, pooled = mini.pictures.beside(words_context, words, batch.pictures, batch.shown)
     guess = mini.pose_head(words.repeat_interleave(f, dim=0), frame_time.told(batch.times.flatten())).unflatten(0, (b, f))
-    with torch.no_grad():
-        where = (batch.guessed & guesses)[:, None, None, None]
-        poses = torch.where(where, to_pose(guess), batch.poses).flatten(0, 1)
-        pictures, shown, lengths = (x.repeat_interleave(f, dim=0) for x in (batch.pictures, batch.shown, batch.lengths))
-        height, width = batch.z.shape[-2:]
-        drawn = drafts(poses, pictures, shown, height, width, lengths)
-        drawn = drawn.unflatten(0, (b, f)) * batch.draft[:, None, None, None, None]
-        drawn = torch.where(batch.carried.isnan(), drawn, batch.carried)
-    return context, pooled, drawn, guess, words
+    return context, pooled, guess, words

@@ -19,16 +19,17 @@ from torch import Tensor
 
 from stunet_core.mini.autoencoder import SCALE, Autoencoder
 from stunet_core.mini.inputs import SLOTS
-from stunet_core.mini.poses.draft import LENGTH
+from stunet_core.mini.poses.draft import encoded, instances, painted
 
 from ..world import Scene, caption, labels, render
 from ..world.sprites import sprite
-from .data import FRAMES, SIZE, Picture, picture, poses_of, to_tensor, told_times, training_scene
+from .data import FRAMES, SIZE, Picture, book_drawing, picture, poses_of, to_tensor, told_times, training_scene
 from .load import load_autoencoder
 
 WORDINGS = 4  # captions of a scene; the last one has no word for its things
-GROUP = 64    # frames encoded at once
-AHEAD = 32    # clips that may be rendered before they are encoded: 20 MB each
+GROUP = 16    # frames encoded at once
+AHEAD = 16    # clips that may be rendered before they are encoded: 40 MB each
+JITTER = (0.003, 0.003, 0.02, 0.02, 0.0)  # deviation of the poses that drafts are drawn at: things come to stand where they are drafted
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Cache:
 
     z: n f 8 h w, fp16; captions: n times WORDINGS; times: n f, as the model is told them (`told_times`); things: uint8 n 2 f h w, how
     much of a cell the first and the second thing cover (three of a kind: together); local: uint8 n f h w, the part that moves in
-    place; labels: n kinds (`world.labels`); pictures: n 2 9 12 12, fp16, of the things shown; lengths: n 2, how
-    long the things in them are (`Picture`); shown: n, how many pictures there are; poses: n f 3 5 (`poses_of`).
+    place; labels: n kinds (`world.labels`); pictures: n 2 9 12 12, fp16, of the things shown; shown: n, how many pictures there are;
+    poses: n f 3 5 (`poses_of`); drafts: n f 18 h w, fp16, drawn next to these.
     """
 
     z: Tensor
@@ -48,9 +49,9 @@ class Cache:
     local: Tensor
     labels: Tensor
     pictures: Tensor
-    lengths: Tensor
     shown: Tensor
     poses: Tensor
+    drafts: Tensor
 
     @classmethod
     def load(cls, path: Path) -> "Cache":
@@ -69,10 +70,12 @@ class Cache:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One scene, rendered: frames uint8 f H W 3, pictures of its things, and its rows of a Cache."""
+    """One scene, rendered: frames uint8 f H W 3, pictures of its things, for each what is drafted of it, uint8 f H W 4, and its rows of a
+    Cache."""
 
     frames: np.ndarray
     pictures: list[Picture]
+    drafts: list[np.ndarray]
     rows: dict[str, Any]
 
 
@@ -97,23 +100,31 @@ def draw(number: int, kind: str, seed: int) -> Drawn:
     only = [int(rng.integers(FRAMES))] if kind == "frames" else list(range(FRAMES))
     clip = render(scene, size=SIZE, only=only)
     different = scene.things if len({thing.object for thing in scene.things}) > 1 else scene.things[:1]
-    pictures = [picture(sprite(t.object, t.style, t.colour, t.variant).levels[0], rng) for t in different]
+    cells = [sprite(t.object, t.style, t.colour, t.variant).levels[0] for t in different]
+    pictures = [picture(cell, rng) for cell in cells]
     unknown = scene.things[0].variant > 0  # its look is no book's: half of its captions have no word for it
-    lengths = [*(shown.length for shown in pictures), *[LENGTH] * (SLOTS - len(pictures))]
     captions = [caption(scene, rng, nameless=k == WORDINGS - 1 or (unknown and k % 2 == 1)) for k in range(WORDINGS)]
     local = clip.local_mask if scene.local != "water" else np.zeros_like(clip.local_mask)  # rippling water is a background
-    return Drawn(clip.frames, pictures, {
+    poses = poses_of(scene, np.array(only))
+    about = poses + rng.standard_normal((1, *poses.shape[1:])) * JITTER
+    drafts = [painted(about[:, instances(slot, len(cells) > 1)], book_drawing(cell), SIZE, SIZE) for slot, cell in enumerate(cells)]
+    return Drawn(clip.frames, pictures, drafts, {
         "captions": captions, "times": told_times(scene, np.array(only)), "things": covered(scene, clip.masks), "local": shares(local),
-        "labels": list(labels(scene).values()), "lengths": lengths, "shown": len(pictures), "poses": poses_of(scene, np.array(only))})
+        "labels": list(labels(scene).values()), "shown": len(pictures), "poses": poses})
 
 
 @torch.inference_mode()
 def encode(model: Autoencoder, frames: np.ndarray) -> Tensor:
     """uint8 n H W 3 -> n 8 h w, fp16, on the CPU"""
     device = model.mean.device
-    with torch.autocast(device.type, torch.bfloat16):  # type: ignore[union-attr]
-        parts = [model.encode(to_tensor(part).to(device)) for part in np.array_split(frames, max(1, len(frames) // GROUP))]
+    parts = [encode_some(model, to_tensor(part).to(device)) for part in np.array_split(frames, max(1, len(frames) // GROUP))]
     return torch.cat(parts).half().cpu()
+
+
+def encode_some(model: Autoencoder, pixels: Tensor) -> Tensor:
+    """n 3 H W in [-1, 1] -> n 8 h w"""
+    with torch.autocast(pixels.device.type, torch.bfloat16):
+        return model.encode(pixels.to(model.mean.device))  # type: ignore[arg-type]
 
 
 def encode_pictures(model: Autoencoder, drawn: list[Picture]) -> Tensor:
@@ -121,6 +132,15 @@ def encode_pictures(model: Autoencoder, drawn: list[Picture]) -> Tensor:
     z = encode(model, np.stack([one.pixels for one in drawn]))
     coverage = torch.from_numpy(np.stack([one.coverage for one in drawn]))
     return torch.cat([z, (coverage * 2 - 1).half()[:, None]], dim=1)
+
+
+def encode_drafts(model: Autoencoder, scenes: list[Drawn]) -> Iterator[Tensor]:
+    """What is drafted of each scene's pictures -> f 18 h w each, fp16"""
+    drawn = [rgba for scene in scenes for rgba in scene.drafts]
+    slots = iter(encoded(np.concatenate(drawn), partial(encode_some, model)).half().split([len(rgba) for rgba in drawn]))
+    for scene in scenes:
+        own = [next(slots) for _ in scene.drafts]
+        yield torch.cat([*own, *[torch.zeros_like(own[0])] * (SLOTS - len(own))], dim=1)
 
 
 def in_turn(pool: Pool, task: Callable[[int], Drawn], count: int, ahead: int) -> Iterator[Drawn]:
@@ -132,6 +152,7 @@ def in_turn(pool: Pool, task: Callable[[int], Drawn], count: int, ahead: int) ->
 def build(path: Path, count: int, kind: str, seed: int, workers: int, model: Autoencoder) -> Cache:
     """Render, caption and encode `count` scenes of `kind` ("frames" or "clips")."""
     z, pictures, rows, waiting = [], [], [], []
+    drafts: list[Tensor] = []
     context = multiprocessing.get_context("spawn")  # a forked process may hang in torch
     with context.Pool(workers) as pool:
         for number, drawn in enumerate(in_turn(pool, partial(draw, kind=kind, seed=seed), count, AHEAD if kind == "clips" else 64 * AHEAD)):
@@ -143,15 +164,16 @@ def build(path: Path, count: int, kind: str, seed: int, workers: int, model: Aut
             for one, own in zip(waiting, encoded.split([len(one.pictures) for one in waiting]), strict=True):
                 pictures.append(torch.cat([own, own.new_zeros(SLOTS - len(own), *own.shape[1:])]))
                 rows.append(one.rows)
+            drafts.extend(encode_drafts(model, waiting))
             waiting.clear()
-            if len(rows) % (50 * GROUP) < GROUP:
+            if len(rows) % (200 * GROUP) < GROUP:
                 print(f"{kind}: {len(rows)} of {count}", flush=True)
 
     def column(name: str) -> Tensor:
         return torch.from_numpy(np.stack([np.asarray(row[name]) for row in rows]))
 
     cache = Cache(torch.cat(z), [row["captions"] for row in rows], column("times").float(), column("things"), column("local"),
-                  column("labels"), torch.stack(pictures), column("lengths").float(), column("shown"), column("poses"))
+                  column("labels"), torch.stack(pictures), column("shown"), column("poses"), torch.stack(drafts))
     cache.save(path)
     return cache
 

@@ -14,6 +14,7 @@ from torch import Tensor
 VIDEO_TASKS = {"none": 0.38, "first": 0.20, "first_last": 0.04, "keys": 0.04, "hole": 0.04, "thing": 0.06, "region": 0.08,
                "outpaint": 0.06, "prefix": 0.10}
 TELLING = ("first", "first_last", "keys", "region", "outpaint", "prefix")  # what is given says what the rest of the clip shows
+HOLES = ("hole", "thing")  # what is around them is given
 MEMORY = "memory"  # nothing is given, but the input shows another time of the scene, as clips do (`mini.nearest_given`)
 IMAGE_TASKS = {"none": 0.60, "all": 0.03, "hole": 0.08, "thing": 0.11, "outpaint": 0.05, MEMORY: 0.13}
 
@@ -106,7 +107,7 @@ def keep_batch(rng: np.random.Generator, chosen: Sequence[str], frames: int, h: 
     masks = []
     for i, task in enumerate(chosen):
         own = None if things is None else things[i]
-        if wordless is not None and wordless[i] and own is not None and task in ("hole", "thing"):
+        if wordless is not None and wordless[i] and own is not None and task in HOLES:
             masks.append(keep_mask(rng, "hole", frames, h, w) | _grown(own.any(0), 1))
         else:
             masks.append(keep_mask(rng, task, frames, h, w, own))

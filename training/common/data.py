@@ -11,7 +11,8 @@ from torch import Tensor
 
 from stunet_core.mini.autoencoder import SCALE
 from stunet_core.mini.config import MiniConfig
-from stunet_core.mini.poses.draft import DRAWN, FILLED, INSTANCES
+from stunet_core.mini.poses.draft import INSTANCES
+from stunet_core.mini.poses.drawing import DRAWN, FILLED, Drawing, drawing
 from stunet_core.mini.recolour import GROUND
 from stunet_core.mini.tokenizer import Tokenizer
 
@@ -75,13 +76,25 @@ def picture(cell: np.ndarray, rng: np.random.Generator | None = None) -> Picture
     Without `rng` in the middle of the book's grey, as the book has it.
     """
     side = round(DRAWN * PICTURE) if rng is None else int(rng.integers(SMALLEST, PICTURE + 1))
-    y, x = ((PICTURE - side) // 2,) * 2 if rng is None else rng.integers(0, PICTURE - side + 1, 2)
+    corner = ((PICTURE - side) // 2,) * 2 if rng is None else tuple(rng.integers(0, PICTURE - side + 1, 2))
     ground = np.full(3, GROUND) if rng is None else rng.integers(40, 256, 3)
-    full = np.zeros((PICTURE, PICTURE, 4), np.uint8)
-    full[y:y + side, x:x + side] = cv2.resize(cell, (side, side), interpolation=cv2.INTER_AREA)
+    full = laid(cell, side, corner)
     alpha = full[..., 3:].astype(np.float32) / 255
     pixels = (full[..., :3] + (1 - alpha) * ground).clip(0, 255).astype(np.uint8)
     return Picture(pixels, alpha.reshape(CELLS, SCALE, CELLS, SCALE).mean((1, 3)), FILLED * side / PICTURE)
+
+
+def book_drawing(cell: np.ndarray) -> Drawing:
+    """A drawing (premultiplied RGBA) as the book has it, for drafts."""
+    side = round(DRAWN * PICTURE)
+    return drawing(laid(cell, side, ((PICTURE - side) // 2,) * 2))
+
+
+def laid(cell: np.ndarray, side: int, corner: tuple[int, ...]) -> np.ndarray:
+    """A drawing of `side` pixels in a picture, from `corner` (y, x) on: premultiplied RGBA, uint8 [192, 192, 4]."""
+    full = np.zeros((PICTURE, PICTURE, 4), np.uint8)
+    full[corner[0]:corner[0] + side, corner[1]:corner[1] + side] = cv2.resize(cell, (side, side), interpolation=cv2.INTER_AREA)
+    return full
 
 
 def to_tensor(frames: np.ndarray) -> Tensor:

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from stunet_core.guidance.deflicker import steady
+from stunet_core.mini.autoencoder import Autoencoder
 from stunet_core.mini.frame_time import drawn, evenly, with_time
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.inputs import beside, beside_clip
 from stunet_core.mini.noise import clip_noise
-from stunet_core.mini.poses.draft import drafts
+from stunet_core.mini.poses.drafter import Drafter
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
 from stunet_core.model.skeleton import Skeleton
 from stunet_core.model.walk import Clip
@@ -85,15 +86,18 @@ class Asked:
 
 
 @torch.no_grad()
-def sample_images(mini: Mini, told: Told, asked: Asked = Asked(), against: Told | None = None) -> Tensor:
-    """Latents n 8 h w of single images. `against`: a negative prompt (one row) instead of the empty one."""
+def sample_images(mini: Mini, autoencoder: Autoencoder, told: Told, asked: Asked = Asked(), against: Told | None = None) -> Tensor:
+    """Latents n 8 h w of single images.
+
+    `autoencoder`: with which drafts are made. `against`: a negative prompt (one row) instead of the empty one.
+    """
     n, device = len(told), told.ids.device
     shape = (n, mini.config.latent_channels, *asked.size)
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(asked.seed)).to(device)
     context, pooled, words = heard(mini, told)
     context0, pooled0 = (t.expand(n, *t.shape[1:]) for t in (heard(mini, against)[:2] if against else mini.nothing()))
     times = torch.zeros(n, device=device)  # an image is the middle of its clip
-    draft = drafts(mini.pose_head.poses(words, times), told.pictures, told.shown, *asked.size)
+    draft = drafted(Drafter(mini.pose_head, autoencoder), told, words, times[:, None], asked.size)
     nothing, mask = torch.zeros(shape, device=device), torch.ones(n, 1, *asked.size, device=device)
 
     def predict(context: Tensor, pooled: Tensor, draft: Tensor | None) -> Predict:
@@ -104,24 +108,21 @@ def sample_images(mini: Mini, told: Told, asked: Asked = Asked(), against: Told 
 
 
 @torch.no_grad()
-def sample_clips(mini: Mini, skeleton: Skeleton, told: Told, frames: int, asked: Asked = Asked(), *,
+def sample_clips(mini: Mini, skeleton: Skeleton, autoencoder: Autoencoder, told: Told, frames: int, asked: Asked = Asked(), *,
                  given: Tensor | None = None, keep: Tensor | None = None, ratios: tuple[int, ...] | None = None) -> Tensor:
     """Latents (n frames) 8 h w of clips. `given`: (n frames) 8 h w, where `keep` (n frames) 1 h w is 1; `ratios`: other time strides."""
     n, device = len(told), told.ids.device
     shape = (mini.config.latent_channels, *asked.size)
     noise = clip_noise(n, frames, shape, torch.Generator().manual_seed(asked.seed)).to(device)
     alone = keep is None or not bool(keep.any())
-    times = (evenly(n, frames, device=device) + drawn(noise)[:, None]).flatten()
-    times = times if alone else torch.full_like(times, torch.nan)
+    when = evenly(n, frames, device=device) + drawn(noise)[:, None]
+    times = when.flatten() if alone else torch.full_like(when, torch.nan).flatten()
     noise = noise.flatten(0, 1)
     keep = torch.zeros(n * frames, 1, *asked.size, device=device) if keep is None else keep
     given = torch.zeros_like(noise) if given is None else given
     context, pooled, words = heard(mini, told)
     context0, pooled0 = (t.expand(n, *t.shape[1:]) for t in mini.nothing())
-    draft = None
-    if alone:
-        pictures, shown = (x.repeat_interleave(frames, dim=0) for x in (told.pictures, told.shown))
-        draft = drafts(mini.pose_head.poses(words.repeat_interleave(frames, dim=0), times), pictures, shown, *asked.size)
+    draft = drafted(Drafter(mini.pose_head, autoencoder), told, words, when, asked.size) if alone else None
     clip, bars = Clip(n, frames, ratios=ratios), alphas_bar().to(device)
 
     def predict(context: Tensor, pooled: Tensor, draft: Tensor | None) -> Predict:
@@ -136,6 +137,12 @@ def sample_clips(mini: Mini, skeleton: Skeleton, told: Told, frames: int, asked:
     clean = sample(guided(predict(context, pooled, draft), predict(context0, pooled0, None), asked.cfg), noise, asked.steps, clips=n,
                    averaged=asked.averaged if alone else 0.0)
     return torch.where(keep > 0.5, given, clean)
+
+
+def drafted(drafter: Drafter, told: Told, words: Tensor, times: Tensor, size: tuple[int, int]) -> Tensor:
+    """Drafts (n f) 18 h w of n prompts at their times n f. words: n p"""
+    rows = (drafter.drawn(drafter.guess(words[k:k + 1], when), told.pictures[k], told.shown[k], *size) for k, when in enumerate(times))
+    return torch.cat(list(rows))
 
 
 def heard(mini: Mini, told: Told) -> tuple[Tensor, Tensor, Tensor]:

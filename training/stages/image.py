@@ -34,28 +34,29 @@ from ..world import KINDS, vocabulary
 ON_THINGS = 3.0  # weight of a cell on a thing against one of background, until the learning rate falls
 POSES, LABELS = 0.3, 0.01  # weights of what the pose head guesses and of what the pooled text says
 TEXT_SLOWER = 0.3          # of the learning rate
-GUESSES_FROM = 400         # steps, when drafts may stand where the pose head guesses
 ADAM = ("input_blocks.0.", "out.", "time_embed", "label_emb")  # of the U-Net
 
 
 class ImageTrainer(nn.Module):
-    """The image model and its loss."""
+    """The image model and its loss. `frozen_words`: text encoder and pose head stay as they are."""
 
-    def __init__(self, mini: Mini):
+    def __init__(self, mini: Mini, frozen_words: bool = False):
         super().__init__()
         self.mini = mini
         self.heads = LabelHeads(mini.config.pooled_dim, tuple(map(len, KINDS.values())))
+        for part in (mini.text, mini.pose_head, self.heads):
+            part.requires_grad_(not frozen_words)
 
-    def forward(self, batch: Batch, t: Tensor, noise: Tensor, bar: Tensor, on_things: float, guesses: bool) -> dict[str, Tensor]:
+    def forward(self, batch: Batch, t: Tensor, noise: Tensor, bar: Tensor, on_things: float) -> dict[str, Tensor]:
         """t: b; noise: b 1 8 h w; bar: b 1 1 1 -> `loss`, and of it `mse` (not weighted) and `pose`"""
-        context, pooled, drafts, guess, words = told(self.mini, batch, guesses)
+        context, pooled, guess, words = told(self.mini, batch)
         z, noise = batch.z[:, 0], noise[:, 0]
-        rest = beside(1 - batch.keep[:, 0], batch.given[:, 0], drafts[:, 0])
+        rest = beside(1 - batch.keep[:, 0], batch.given[:, 0], batch.drafts[:, 0])
         x = torch.cat([add_noise(z, noise, bar), rest], dim=1)
         v = self.mini.unet(x, t, context, with_time(pooled, batch.times[:, 0])).float()
         error = (v - velocity(z, noise, bar)).square()
         spoken = batch.alone & ~batch.wordless
-        pose = pose_loss(guess[spoken], batch.true[spoken]) if bool(spoken.any()) else guess.sum() * 0
+        pose = pose_loss(guess[spoken], batch.poses[spoken]) if bool(spoken.any()) else guess.sum() * 0
         labels = self.heads(words, torch.where(batch.wordless[:, None], -1, batch.labels))
         loss = (error * batch.weight(on_things)[:, 0]).mean() + POSES * pose + LABELS * labels
         return {"loss": loss, "mse": error.detach().mean(), "pose": pose.detach()}
@@ -73,28 +74,29 @@ def optimizer_of(trainer: ImageTrainer, learning_rate: float) -> Muon:
     ], learning_rate)
 
 
-def new_trainer(init: Path | None, text: Path) -> ImageTrainer:
+def new_trainer(init: Path | None, text: Path, frozen_words: bool) -> ImageTrainer:
     """The image model at its start: all of `init`, with the words it has and those the world has since; or only stage 2's text."""
     words = list(vocabulary())
     if init:
         old = load_mini(init)
         words = [*old.tokenizer.words, *sorted(set(words) - set(old.tokenizer.words))]
-        trainer = ImageTrainer(Mini(words, old.config))
+        trainer = ImageTrainer(Mini(words, old.config), frozen_words)
         grown = fill_grown(trainer.mini, old.state_dict())
         print(f"--init {init}: " + ("new, or grown: " + ", ".join(grown) if grown else "all weights are taken over"))
     else:
         state = read_state(text)
-        trainer = ImageTrainer(Mini(state["words"]))
+        trainer = ImageTrainer(Mini(state["words"]), frozen_words)
         weights = averaged(state)
         for name, module in (("text.", trainer.mini.text), ("heads.", trainer.heads)):
             module.load_state_dict({key.removeprefix(name): value for key, value in weights.items() if key.startswith(name)})
-    return trainer.train().requires_grad_(True)
+    return trainer.train()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser, "image", steps=10000, learning_rate=2e-3, batch=64, batch_gpu=256)
     parser.add_argument("--init", type=Path, help="begin with the image model of this file (state.pt, .safetensors, the trial's k.pt)")
+    parser.add_argument("--frozen-words", action="store_true", help="text encoder and pose head stay as --init has them")
     parser.add_argument("--text", type=Path, default=Path("runs/text/state.pt"), help="stage 2, where there is no --init")
     parser.add_argument("--autoencoder", type=Path, default=Path("runs/autoencoder/state.pt"), help="stage 1, or any file with one")
     parser.add_argument("--data", type=Path, default=Path("runs/frames.pt"), help="cache of encoded frames, made if missing")
@@ -109,7 +111,8 @@ def main() -> None:
     with accelerator.main_process_first():
         cache = ensure(args.data, args.scenes, "frames", seed=10, autoencoder=autoencoder)
     words = read_state(args.out / "state.pt")["words"] if args.resume else None
-    trainer = (ImageTrainer(Mini(words)) if words else new_trainer(args.init, args.text)).to(accelerator.device)
+    frozen = args.frozen_words
+    trainer = (ImageTrainer(Mini(words), frozen) if words else new_trainer(args.init, args.text, frozen)).to(accelerator.device)
     mini = trainer.mini
     run = start(args, accelerator, trainer, optimizer_of(trainer, args.lr), extra={"words": list(mini.tokenizer.words)})
     model = accelerator.prepare_model(trainer)
@@ -123,7 +126,7 @@ def main() -> None:
         noise = torch.from_numpy(rng.standard_normal(batch.z.shape, dtype="float32")).to(accelerator.device)
         on_things = 1 + (ON_THINGS - 1) * run.schedule.left(run.step)
         with accelerator.autocast():
-            out = model(batch.to(accelerator.device), t, noise, bars[t][:, None, None, None], on_things, run.step >= GUESSES_FROM)
+            out = model(batch.to(accelerator.device), t, noise, bars[t][:, None, None, None], on_things)
         accelerator.backward(out["loss"])
         run.update(out["loss"], mse=float(out["mse"]), pose=float(out["pose"]))
         if run.main and run.step % args.sheets == 0:
@@ -135,7 +138,7 @@ def sheet(run: Run, mini: Mini, autoencoder: Autoencoder, path: Path) -> None:
     """Two samples of each prompt of the sheet with the averaged weights."""
     with run.averaged(), torch.autocast(run.device.type, torch.bfloat16):
         told = sheet_prompts(mini, autoencoder)
-        frames = [autoencoder.decode(sample_images(mini, told, Asked(seed=seed))).float() for seed in (0, 1)]
+        frames = [autoencoder.decode(sample_images(mini, autoencoder, told, Asked(seed=seed))).float() for seed in (0, 1)]
     save_sheet(path, torch.cat(frames), len(told))
 
 

@@ -48,9 +48,9 @@ class Inflated(nn.Module):
         """t: b; noise: b f 8 h w; bar: b 1 1 1 1 -> `loss`, and `mse`, which is not weighted"""
         mini, (b, f) = self._mini[0], batch.z.shape[:2]
         with torch.no_grad():
-            context, pooled, drafts, _, _ = told(mini, batch, guesses=True)
+            context, pooled, _, _ = told(mini, batch)
             y = with_time(pooled.repeat_interleave(f, dim=0), batch.times.flatten())
-            rest = beside_clip(1 - batch.keep.flatten(0, 1), batch.given.flatten(0, 1), f, drafts.flatten(0, 1))
+            rest = beside_clip(1 - batch.keep.flatten(0, 1), batch.given.flatten(0, 1), f, batch.drafts.flatten(0, 1))
             x = torch.cat([add_noise(batch.z, noise, bar).flatten(0, 1), rest], dim=1)
         v = forward_clip(mini.unet, self.skeleton, x, t, context, y, Clip(b, f)).float().unflatten(0, (b, f))
         error = (v - velocity(batch.z, noise, bar)).square()
@@ -117,7 +117,7 @@ def sheet(run: Run, mini: Mini, skeleton: Skeleton, autoencoder: Autoencoder, pa
     rows = []
     with run.averaged(), torch.autocast(run.device.type, torch.bfloat16):
         for k in range(len(told)):
-            clip = sample_clips(mini, skeleton, told.part(k, 1), frames, Asked(steps=12, seed=k, averaged=STEADY))
+            clip = sample_clips(mini, skeleton, autoencoder, told.part(k, 1), frames, Asked(steps=12, seed=k, averaged=STEADY))
             rows.append(autoencoder.decode(clip[some.to(clip.device)]).float())
     save_sheet(path, torch.cat(rows), len(some))
 

@@ -21,9 +21,9 @@ from ....stunet_core.mini.checkpoint import Checkpoint, load_checkpoint
 from ....stunet_core.mini.config import MiniConfig
 from ....stunet_core.mini.frame_time import TIME_CHANNELS, with_time
 from ....stunet_core.mini.inputs import beside_clip
+from ....stunet_core.mini.poses.drafter import Drafter
 from ....stunet_core.mini.poses.given_thing import given_thing, given_whole
 from ....stunet_core.mini.poses.places import in_holes
-from ....stunet_core.mini.poses.pose_head import PoseHead
 from ..runtime.notices import say
 from ..runtime.weight_cache import Shelf
 from ..walk.apply import SAID
@@ -76,10 +76,10 @@ class MiniModel(comfy.model_base.BaseModel):
 
     shows_drafts = True  # it has an input for where things are
 
-    def __init__(self, config: MiniSupported, head: PoseHead, device: torch.device | None = None):
+    def __init__(self, config: MiniSupported, drafter: Drafter, device: torch.device | None = None):
         super().__init__(config, comfy.model_base.ModelType.V_PREDICTION, device=device)
         self.concat_keys = ("mask", "masked_image")
-        self.heads = (head.eval().requires_grad_(False),)  # no submodule: so small that it stays where it is, in float32
+        self.drafter = drafter  # no submodule: the VAE's weights go where the VAE goes, the small pose head stays where it is
 
     def blank_inpaint_image_like(self, latent: Tensor) -> Tensor:
         return torch.zeros_like(latent)
@@ -105,7 +105,7 @@ class MiniModel(comfy.model_base.BaseModel):
         frames, loop = kwargs.get(FRAMES, 1), kwargs.get(CIRCLE, False)
         things = kwargs.get(THINGS)
         if (mask >= 0.5).all():
-            drawn = draft(self.heads[0], things, places, times, *size)
+            drawn = draft(self.drafter, things, places, times, *size)
         else:
             drawn = None if times.isnan().any() else self.beside_given(things, mask[:, 0], given, times, frames > 1, loop)
         return beside_clip(mask, given, frames, None if drawn is None else drawn.to(given), loop)
@@ -113,20 +113,19 @@ class MiniModel(comfy.model_base.BaseModel):
     def beside_given(self, things: Things | None, mask: Tensor, given: Tensor, times: Tensor, clip: bool, loop: bool) -> Tensor | None:
         """What is drafted in pictures, or frames of a `clip`, of which something is given (mask: f h w): the prompt's thing in its holes;
         the thing of whole given frames in those that are made; else nothing, as what is given says itself where things are."""
-        head = self.heads[0]
-        mask, given = (known.to(next(head.parameters()).device) for known in (mask, given))  # where the head is, drafts are drawn
+        mask, given = mask.cpu(), given.cpu()
         hole = in_holes(mask)
         if hole is not None:
-            return draft(head, things, Places(hole, None, 1.0), torch.full((len(mask),), torch.nan), *mask.shape[1:])
+            return draft(self.drafter, things, Places(hole, None, 1.0), torch.full((len(mask),), torch.nan), *mask.shape[1:])
         whole = given_whole(mask) if clip else None
         if whole is None or not one_shown(things):
             return None
-        thing = given_thing(whole, given)
+        thing = given_thing(whole, given, self.drafter.decode)
         if thing is None:
             say("no thing stands out in what is given, so the mini model cannot tell what moves, and soon draws what the prompt names. It "
                 "knows drawings of single things on a background; for photographs and footage take SD1.5 or SDXL")
             return None
-        return draft_given(head, things, thing, times, loop)
+        return draft_given(self.drafter, things, thing, times, loop)
 
     def encode_adm(self, **kwargs: Any) -> Tensor:
         """1 y: the pooled text, zeros for conditioning that carries none, and no time."""
@@ -197,7 +196,8 @@ def make_model(checkpoint: Checkpoint) -> ModelPatcher:
     parameters = sum(t.numel() for t in checkpoint.unet.values())
     dtype, cast = dtypes(device, parameters)
     config.set_inference_dtype(dtype, cast)
-    model = MiniModel(config, checkpoint.pose_head, device=mm.unet_inital_load_device(parameters, dtype))
+    drafter = Drafter(checkpoint.pose_head.eval().requires_grad_(False), checkpoint.autoencoder)
+    model = MiniModel(config, drafter, device=mm.unet_inital_load_device(parameters, dtype))
     # Newer ComfyUIs' layers keep the type of what is loaded into them, whatever type they were made for.
     model.load_model_weights({f"unet.{key}": tensor.to(dtype) for key, tensor in checkpoint.unet.items()}, "unet.")
     patcher = ModelPatcher(model, load_device=device, offload_device=mm.unet_offload_device())

@@ -7,10 +7,9 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor
 
-from ....stunet_core.mini.poses.draft import drafts
+from ....stunet_core.mini.poses.drafter import Drafter
 from ....stunet_core.mini.poses.given_thing import GivenThing, drafts_of, gone_on, nearest_path
 from ....stunet_core.mini.poses.places import placed
-from ....stunet_core.mini.poses.pose_head import PoseHead
 
 THINGS = "stunet_things"  # in a conditioning: `Things`
 PLACES = "stunet_places"  # in a conditioning: `Places`
@@ -46,20 +45,15 @@ class Places:
     strength: float
 
 
-def draft(head: PoseHead, things: Things | None, places: Places | None, times: Tensor, height: int, width: int) -> Tensor | None:
+def draft(drafter: Drafter, things: Things | None, places: Places | None, times: Tensor, height: int, width: int) -> Tensor | None:
     """The pictures of the prompt's things drawn where they are at `times` (f; NaN: not known) : f 18 h w; None if it shows nothing."""
     if things is None or not things.shown.any():
         return None
-    frames, weight = len(times), next(head.parameters())
-
-    def every(value: Tensor) -> Tensor:
-        return value[:1].to(weight.device).expand(frames, *[-1] * (value.ndim - 1))
-
-    poses = head.poses(every(things.words.to(weight)), times.to(weight.device))
+    poses = drafter.guess(things.words, times)
     if places is not None:
         poses = placed(poses, places.first.to(poses), None if places.second is None else places.second.to(poses),
                        bool(things.shown[0, 1]), places.strength)
-    return drafts(poses, every(things.pictures.to(weight)), every(things.shown), height, width)
+    return drafter.drawn(poses, things.pictures[0], things.shown[0], height, width)
 
 
 def one_shown(things: Things | None) -> TypeGuard[Things]:
@@ -67,10 +61,9 @@ def one_shown(things: Things | None) -> TypeGuard[Things]:
     return things is not None and bool(things.shown[0, 0]) and not bool(things.shown[0, 1])
 
 
-def draft_given(head: PoseHead, things: Things, thing: GivenThing, times: Tensor, loop: bool = False) -> Tensor:
+def draft_given(drafter: Drafter, things: Things, thing: GivenThing, times: Tensor, loop: bool = False) -> Tensor:
     """The thing that a clip's given frames show, drawn along the path that the prompt's one thing would go at `times` (f) : f 18 h w"""
-    weight = next(head.parameters())
-    shifted = (times + torch.arange(-SHIFT, SHIFT + 1.0)[:, None]).flatten().to(weight.device)
-    guess = head.poses(things.words[:1].to(weight).expand(len(shifted), -1), shifted)[:, 0]    # (n f) 5
+    shifted = (times + torch.arange(-SHIFT, SHIFT + 1.0)[:, None]).flatten()
+    guess = drafter.guess(things.words, shifted)[:, 0].to(thing.poses)    # (n f) 5
     path = nearest_path(guess.unflatten(0, (-1, len(times))), thing)
-    return drafts_of(*gone_on(path, thing, loop), thing)
+    return drafts_of(*gone_on(path, thing, loop), thing, drafter.encode)

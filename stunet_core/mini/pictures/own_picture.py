@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..autoencoder import SCALE
 from ..config import MiniConfig
-from ..poses.draft import DRAWN, FILLED
+from ..poses.drawing import DRAWN, FILLED
 from ..recolour import COLOURS, GROUND, recolour
 
 CELLS = MiniConfig.picture_cells

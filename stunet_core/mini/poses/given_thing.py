@@ -1,7 +1,7 @@
-"""The thing that given frames show, cut out of their latents, so that frames that are made can be drafted with it (`draft.py`).
+"""The thing that given frames show, cut out of them, so that frames that are made can be drafted with it (`draft.py`).
 
-What words and book say of a thing is its usual size, place and look; a given frame shows this one. So its own latents are the draft's
-picture, and it goes on from where it stands along the path that the pose head guesses.
+What words and book say of a thing is its usual size, place and look; a given frame shows this one. So it is the draft's picture itself,
+and goes on from where it stands along the path that the pose head guesses.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .draft import draw
+from ..autoencoder import LATENT_CHANNELS, SCALE
+from ..inputs import draft_channels
+from .draft import AT_ONCE, encoded
+from .drawing import Code, Drawing, drawing, paint
 from .places import poses_of
 
 NEAR = 3  # cells of the border that a cell is held against: those most like it
@@ -20,17 +23,17 @@ ABOVE = 1.1  # times Otsu's threshold, as unlike are a thing's cells to them
 LEAST, MOST = 0.02, 0.6  # of a frame's cells, how many are a thing's
 WHERE = 0.25  # how much it counts how far a path is from the thing, beside how unlike its way
 OUTSIDE = 0.25  # of a thing's cells, how many may be on the border
+ROUNDS = 3  # of GrabCut
 X, Y, SIZE, ANGLE, THERE = range(5)  # of a pose
 
 
 @dataclass(frozen=True)
 class GivenThing:
-    """`poses`: f 5, where the thing is in each given frame; `pictures`: f c+1 n n, as `draft.draw` takes them; `lengths`: f, the longer
-    side of the thing, of the picture's side; `given`: f, bool; `size`: h and w of a frame, in cells."""
+    """`poses`: f 5, where the thing is in each given frame; `drawings`: the thing in each of f frames, None where it is made; `given`: f,
+    bool; `size`: h and w of a frame, in cells."""
 
     poses: Tensor
-    pictures: Tensor
-    lengths: Tensor
+    drawings: tuple[Drawing | None, ...]
     given: Tensor
     size: tuple[int, int]
 
@@ -43,9 +46,9 @@ def given_whole(mask: Tensor) -> Tensor | None:
     return given if bool((given | made.all(dim=1)).all()) and bool(given.any()) and not bool(given.all()) else None
 
 
-def given_thing(given: Tensor, latents: Tensor) -> GivenThing | None:
+def given_thing(given: Tensor, latents: Tensor, decode: Code) -> GivenThing | None:
     """The thing that the given frames (bool f) of a clip show. None where one of them shows none that stands out from what is along its
-    border. latents: f c h w, of any value in frames that are made.
+    border. latents: f c h w, of any value in frames that are made; decode: the autoencoder's, n c h w -> n 3 H W in [-1, 1].
     """
     cut = torch.zeros(len(latents), *latents.shape[2:], dtype=torch.bool, device=latents.device)
     for frame in given.nonzero()[:, 0].tolist():
@@ -53,19 +56,46 @@ def given_thing(given: Tensor, latents: Tensor) -> GivenThing | None:
         if found is None:
             return None
         cut[frame] = found
-    return cut_out(cut, latents, given)
+    return cut_out(cut, latents, given, decode)
 
 
-def cut_out(cut: Tensor, latents: Tensor, given: Tensor) -> GivenThing:
-    """The thing that covers the cells `cut` (bool f h w) of given frames. latents: f c h w; given: f, bool."""
+def cut_out(cut: Tensor, latents: Tensor, given: Tensor, decode: Code) -> GivenThing | None:
+    """The thing that covers the cells `cut` (bool f h w) of given frames; None where one shows none. latents: f c h w; given: f, bool."""
     height, width = cut.shape[1:]
-    poses = poses_of(cut.float())
-    side = max(height, width)
-    at = (0, side - width, 0, side - height)  # a picture is square
-    coverage = F.pad(cut.float(), at)[:, None] * 2 - 1
-    pictures = torch.cat([F.pad(latents.float(), at), coverage], dim=1)
-    lengths = 2.0 ** poses[:, SIZE] * min(height, width) / side
-    return GivenThing(poses, pictures, lengths, given, (height, width))
+    which = given.nonzero()[:, 0]
+    with torch.no_grad():
+        shown = torch.cat([decode(part).float() for part in latents[which].float().split(AT_ONCE)])
+    frames = ((shown.movedim(1, -1).cpu() + 1) * 127.5).clamp(0, 255).byte().numpy()
+    poses = torch.zeros(len(cut), 5, device=cut.device)
+    drawings: list[Drawing | None] = [None] * len(cut)
+    for frame, pixels in zip(which.tolist(), frames, strict=True):
+        coverage = outlined(pixels, cut[frame].cpu().numpy())
+        if not (coverage >= 0.5).any():
+            return None
+        pose = poses_of(torch.from_numpy(coverage)[None])[0]
+        side = max(height, width) * SCALE
+        rgba = np.zeros((side, side, 4), np.uint8)  # a picture is square
+        rgba[:height * SCALE, :width * SCALE] = np.dstack([pixels * coverage[..., None], 255 * coverage]).round()
+        thing = drawing(rgba, 2.0 ** float(pose[SIZE]) * min(height, width) / max(height, width))
+        pose[X], pose[Y] = (at * side / (SCALE * cells) for at, cells in zip(thing.middle, (width, height), strict=True))
+        poses[frame], drawings[frame] = pose.to(poses), thing
+    return GivenThing(poses, tuple(drawings), given, (height, width))
+
+
+def outlined(pixels: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """How much of each pixel is the thing's, float H W from 0 to 1: of a frame (uint8 H W 3) what is the thing's in about its cells (bool
+    h w), by the colours in them and around them (GrabCut, Rother et al., 2004)."""
+    size, square = (pixels.shape[1], pixels.shape[0]), np.ones((3, 3), np.uint8)
+    near, inside, core = (cv2.resize(which, size, interpolation=cv2.INTER_NEAREST) > 0
+                          for which in (cv2.dilate(cells.astype(np.uint8), square), cells.astype(np.uint8),
+                                        cv2.erode(cells.astype(np.uint8), square, borderValue=0)))
+    told = np.select([core, inside, near], [cv2.GC_FGD, cv2.GC_PR_FGD, cv2.GC_PR_BGD], cv2.GC_BGD).astype(np.uint8)
+    if not near.all():
+        cv2.setRNGSeed(0)  # the same frame is cut out alike every time
+        cv2.grabCut(np.ascontiguousarray(pixels), told, None, np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
+    thing = largest(np.isin(told, (cv2.GC_FGD, cv2.GC_PR_FGD)))
+    soft = cv2.GaussianBlur(thing.astype(np.float32), (5, 5), 0)
+    return (2 * soft - 1).clip(0, 1)  # pixels on the edge are half background
 
 
 def standing_out(frame: Tensor) -> Tensor | None:
@@ -135,7 +165,11 @@ def gone_on(guess: Tensor, thing: GivenThing, loop: bool = False) -> tuple[Tenso
     return poses, nearest % frames
 
 
-def drafts_of(poses: Tensor, nearest: Tensor, thing: GivenThing) -> Tensor:
-    """The draft of each frame, f 2(c+1) h w: the picture from the given frame `nearest` (f) at `poses` (f 5). No second thing."""
-    drawn = draw(poses, thing.pictures[nearest], *thing.size, thing.lengths[nearest])
-    return torch.cat([drawn, torch.zeros_like(drawn)], dim=1)
+def drafts_of(poses: Tensor, nearest: Tensor, thing: GivenThing, encode: Code) -> Tensor:
+    """The draft of each frame, f 2(c+1) h w: what the given frame `nearest` (f) shows, at `poses` (f 5). No second thing."""
+    height, width = thing.size
+    shown = [thing.drawings[frame] for frame in nearest.tolist()]
+    drawn = np.stack([paint(pose, one, SCALE * height, SCALE * width) for pose, one in zip(poses.cpu().numpy(), shown, strict=True)
+                      if one is not None])
+    first = encoded(drawn, encode).to(poses)
+    return F.pad(first, (0, 0, 0, 0, 0, draft_channels(LATENT_CHANNELS) - first.shape[1]))

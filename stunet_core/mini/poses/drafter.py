@@ -1,0 +1,49 @@
+"""From what a prompt shows, and when, to drafts: the pose head says where things are, the autoencoder shows them there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..autoencoder import Autoencoder
+from .draft import drafts
+from .drawing import Drawing, decoded
+from .pose_head import PoseHead
+
+
+@dataclass(frozen=True)
+class Drafter:
+    """The two parts of a mini model that drafts are made with. It is no module: a model that holds it does not own their weights."""
+
+    head: PoseHead
+    autoencoder: Autoencoder
+
+    @torch.no_grad()
+    def guess(self, words: Tensor, times: Tensor) -> Tensor:
+        """Where things are: f 3 5 (`draft.drafts`). words: 1 p, pooled without what pictures add; times: f (`PoseHead.poses`)."""
+        weight = next(self.head.parameters())
+        return self.head.poses(words[:1].to(weight).expand(len(times), -1), times.to(weight.device))
+
+    @torch.no_grad()
+    def drawn(self, poses: Tensor, pictures: Tensor, shown: Tensor, height: int, width: int) -> Tensor:
+        """Drafts (f 18 h w) of f frames of height x width cells. poses: f 3 5; pictures: 2 9 12 12; shown: bool 2, which there are."""
+        return drafts(poses, self.drawings(pictures, shown), self.encode, height, width)
+
+    def drawings(self, pictures: Tensor, shown: Tensor) -> list[Drawing | None]:
+        """What pictures as the picture encoder takes them (2 9 12 12) show, None where `shown` (bool 2) says that there is none."""
+        return [decoded(picture, self.decode) if bool(there) else None for picture, there in zip(pictures, shown, strict=True)]
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """n 3 H W in [-1, 1] -> n 8 h w"""
+        return run(self.autoencoder, self.autoencoder.encode, pixels)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """n 8 h w -> n 3 H W, about [-1, 1]"""
+        return run(self.autoencoder, self.autoencoder.decode, latents)
+
+
+@torch.no_grad()
+def run(module: nn.Module, part: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """A part of a module, wherever and of whatever kind its weights are."""
+    return part(x.to(next(module.parameters()))).to(x)
