@@ -248,7 +248,7 @@ def test_a_strided_level_shows_the_pictures_of_the_frames_it_holds(graph: Any, m
         return q, k, v
 
     model = graph.apply(nets.model("SD15"), "v2.safetensors", time_strides="lumiere", noise_schedule="of the model").clone()
-    model.set_model_attn1_patch(note)
+    model.set_model_attn2_patch(note)
     run(graph, model)
     assert seen[1] == [0, 1, 2, 3, 4, 5, 5, 5], "time is padded with the last frame"
     assert seen[4] == [0, 2, 4, 5]

@@ -136,8 +136,8 @@ def main() -> None:
 
 def sheet(run: Run, mini: Mini, autoencoder: Autoencoder, path: Path) -> None:
     """Two samples of each prompt of the sheet with the averaged weights."""
+    told = sheet_prompts(mini, autoencoder)
     with run.averaged(), torch.autocast(run.device.type, torch.bfloat16):
-        told = sheet_prompts(mini, autoencoder)
         frames = [autoencoder.decode(sample_images(mini, autoencoder, told, Asked(seed=seed))).float() for seed in (0, 1)]
     save_sheet(path, torch.cat(frames), len(told))
 

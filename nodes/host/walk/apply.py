@@ -34,6 +34,9 @@ SAID = "stunet_said"  # among the U-Net's arguments: `y` as temporal layers hear
 WHERE = "stunet_where"  # the same: how much of the strength acts in each cell, (b f) 1 h w
 SPLIT = "multigpu"  # core's key for a model's clones on further GPUs
 CHUNK = 8  # frames of the finest level at once in layers that treat each frame alone, at most; more where they take little
+COUNTED = ("a node before or behind Apply STUNet patches the MODEL in a way that needs all frames at once (Self-Attention Guidance, or "
+           "another pack's), and they did not fit into memory: what it does is wrong in some frames. Remove that node, or make a shorter "
+           "or smaller clip")
 LITTLE = 2**28  # bytes that a chunk may take without being counted: small clips need fewer chunks, and ComfyUI keeps more free
 SPARE = 0.5  # of the free memory, what a chunk may take
 # Of the memory ComfyUI reckons for a frame (measured: tests/nodes/test_memory.py), what the walk takes at its peak:
@@ -172,10 +175,12 @@ class SpaceTime:
                              "the node that changes the precision before Apply STUNet.")
         emb = embed(net, x, timesteps, y, options, clip.frames)
         host = ComfyHost(net, x, timesteps, y, emb, context, control, options, extra, clip.frames)
-        chunks = Chunks(self.chunk(x, clip.rows))
+        chunks = Chunks(None if host.counted else self.chunk(x, clip.rows))
         tried = chunks.frames
         out = walk(net, x, emb, extra.get(SAID, y), self.skeleton, clip, host, chunks)
-        if chunks.frames != tried:  # the next steps need not fail first
+        if host.counted and chunks.frames is not None:
+            say(COUNTED)
+        elif chunks.frames != tried:  # the next steps need not fail first
             self.fitted[clip.rows, *x.shape[1:]] = chunks.frames or CHUNK
         return out
 

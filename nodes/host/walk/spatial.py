@@ -5,13 +5,16 @@ holds the same frames of every conditioning, so `cond_or_uncond` stays right.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
+import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import forward_timestep_embed
 from comfy.ldm.modules.diffusionmodules.util import timestep_embedding
 from torch import Tensor, nn
 
 from ....stunet_core.model.walk import Block
+from .row_patches import Level, counting, may_count, of_all_frames, with_all_frames
 from .text_cache import alike, asked_once, asking_once, one_for_all
 
 FRAMES_AT_HAND = "ad_params"  # where patches with something for each frame look (IPAdapter's, since AnimateDiff-Evolved)
@@ -45,12 +48,17 @@ class ComfyHost:
     def __init__(self, net: nn.Module, x: Tensor, timesteps: Tensor, y: Tensor | None, emb: Tensor, context: Tensor | None,
                  control: dict | None, options: dict[str, Any], extra: dict[str, Any], frames: int):
         self.asked = {"x": x, "timesteps": timesteps, "y": y}
+        self.counted = counting(options)  # such patches are given all frames, and not in chunks
+        if self.counted:
+            options = with_all_frames(options, lambda: self.level)
         self.text = alike(context, frames) if asked_once(net, options) else None  # b m c: for all frames of a row
         if self.text is not None:
             options = asking_once(options)
         self.emb, self.context, self.control, self.options = emb, context, control or {}, options
         self.frames, self.watched = frames, bool(options.get("patches") or options.get("patches_replace"))
         self.taken: tuple[Tensor | None, Tensor | None] = None, None
+        self.level = Level(torch.arange(x.shape[0], device=x.device), x.shape[0] // frames, frames, stride=1)  # at hand
+        self.padded = 0  # rows of the finest level
         options["transformer_index"] = 0
         self.batch, self.shape = x.shape[0], list(x.shape[1:])
         self.extra = {key: extra[key] for key in VIDEO_KEYS if key in extra}
@@ -91,19 +99,17 @@ class ComfyHost:
         h = self.controlled(h, rows, block)
         if block[0] == "input":
             for patch in self.patches.get("input_block_patch", []):
-                h = patch(h, self.options)
+                h = self.patched(patch, h)
         if block[0] == "middle":
             for patch in self.patches.get("middle_block_after_patch", []):
-                told = {**self.asked, "emb": self.emb, "context": self.context}
-                told = {name: None if value is None else value[rows] for name, value in told.items()}
-                h = patch({"h": h, "transformer_options": self.options, **told})["h"]
+                h = of_all_frames(self.of_middle(patch), self.level, (h, self.options))
         return h
 
     def skip(self, h: Tensor, skip: Tensor, rows: Tensor, block: Block) -> tuple[Tensor, Tensor]:
         self.stand(block, h, rows)
         skip = self.controlled(skip, rows, block)
         for patch in self.patches.get("output_block_patch", []):
-            h, skip = patch(h, skip, self.options)
+            h, skip = self.patched(patch, h, skip)
         return h, skip
 
     def enter(self, h: Tensor, rows: Tensor, block: Block) -> Tensor:
@@ -114,11 +120,24 @@ class ComfyHost:
             return h
         for patch in self.patches.get("input_block_patch_after_skip", []):
             self.stand(before, h, rows)
-            h = patch(h, self.options)
+            h = self.patched(patch, h)
         return h
+
+    def patched(self, patch: Any, *tensors: Tensor) -> Any:
+        """What a patch of blocks makes of `tensors` of the rows at hand; of all frames if it may count them."""
+        if may_count(patch):
+            return of_all_frames(patch, self.level, (*tensors, self.options))
+        return patch(*tensors, self.options)
+
+    def of_middle(self, patch: Any) -> Any:
+        """A `middle_block_after_patch`, which takes and gives a dictionary of all rows, called as all others are."""
+        told = {**self.asked, "emb": self.emb, "context": self.context}
+        return lambda h, options: patch({"h": h, "transformer_options": options, **told})["h"]
 
     def stand(self, block: Block, h: Tensor, rows: Tensor) -> None:
         """Tell patches where they are, how many rows there are, and which frames of the clip these are."""
+        self.padded = max(self.padded, len(rows))  # the walk begins at the finest level
+        self.level = replace(self.level, rows=rows, stride=self.padded // len(rows))
         self.options["block"] = block
         self.options["original_shape"] = [h.shape[0], *self.shape]
         if self.watched:

@@ -23,7 +23,8 @@ class Drafter:
     def guess(self, words: Tensor, times: Tensor) -> Tensor:
         """Where things are: f 3 5 (`draft.drafts`). words: 1 p, pooled without what pictures add; times: f (`PoseHead.poses`)."""
         weight = next(self.head.parameters())
-        return self.head.poses(words[:1].to(weight).expand(len(times), -1), times.to(weight.device))
+        with torch.autocast(weight.device.type, enabled=False):  # half a pixel is seen
+            return self.head.poses(words[:1].to(weight).expand(len(times), -1), times.to(weight.device))
 
     @torch.no_grad()
     def drawn(self, poses: Tensor, pictures: Tensor, shown: Tensor, height: int, width: int) -> Tensor:
