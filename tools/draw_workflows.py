@@ -1,6 +1,7 @@
 """Templates as the frontend draws them, made from their API forms: nodes in columns, so that every link runs to the right.
 
-`python -m tools.draw_workflows [NAME ...]` reads `workflows/api/NAME.json` and writes `workflows/NAME.json`. What only the drawn form
+`python -m tools.draw_workflows [NAME ...]` reads `workflows/api/NAME.json` and writes `workflows/TITLE.json`
+(`tools/templates.py`). What only the drawn form
 has stays as it was there: the note, its size and the workflow's id; for a new template give the note's text with `--note`. What inputs a
 node has is asked of a headless ComfyUI.
 """
@@ -16,8 +17,8 @@ from typing import Any
 
 from launch.client import Workflow
 from launch.server import Server
+from tools import templates
 
-WORKFLOWS = Path(__file__).resolve().parent.parent / "workflows"
 LEFT, TOP, TITLE = 40, 60, 30           # pixels of the canvas; a node's title stands above its position
 ACROSS, DOWN = 60, 70                   # between columns, between nodes
 SLOT, WIDGET, TEXT = 20, 25, 90         # heights of a socket, a widget, a text of several lines
@@ -191,12 +192,10 @@ def main() -> None:
 
     with Server(Path(sys.executable)) as server:
         infos = server.client.json("/object_info")
-    for path in sorted((WORKFLOWS / "api").glob("*.json")):
-        if args.names and path.stem not in args.names:
-            continue
-        target = WORKFLOWS / path.name
+    for name in args.names or templates.names():
+        target = templates.drawn_form(name)
         was = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {}
-        new = drawn(json.loads(path.read_text(encoding="utf-8")), infos, was, args.note or note_of(was), path.stem)
+        new = drawn(json.loads(templates.api_form(name).read_text(encoding="utf-8")), infos, was, args.note or note_of(was), name)
         target.write_text(json.dumps(new, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

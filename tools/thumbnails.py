@@ -1,7 +1,7 @@
 """The templates' pictures, from what the shipped weights really make: each workflow run in a headless ComfyUI.
 
-`python -m tools.thumbnails` writes `workflows/<name>.jpg`, eight frames of the clip; `--clip FILE.webp` also keeps the
-whole clip of `text_to_video` as an animated WebP.
+`python -m tools.thumbnails [NAME ...]` writes `workflows/<title>.jpg` (`tools/templates.py`), eight frames of the clip; `--clip FILE.webp`
+also keeps the whole clip of `text_to_video` as an animated WebP.
 """
 
 import argparse
@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 
 from launch.server import Server
+from tools import templates
 
-WORKFLOWS = Path(__file__).resolve().parent.parent / "workflows"
 ROWS, COLUMNS = 2, 4
 FPS = 16
 
@@ -40,14 +40,12 @@ def main() -> None:
     args = parser.parse_args()
 
     with Server(Path(sys.executable)) as server:
-        for path in sorted((WORKFLOWS / "api").glob("*.json")):
-            if args.names and path.stem not in args.names:
-                continue
-            files = server.client.submit(json.loads(path.read_text(encoding="utf-8"))).files()
+        for name in args.names or templates.names():
+            files = server.client.submit(json.loads(templates.api_form(name).read_text(encoding="utf-8"))).files()
             file = next(file for file in files if file.filename.endswith(".mp4"))
             clip = frames(server.client.download(file))
-            sheet(clip).save(WORKFLOWS / f"{path.stem}.jpg", quality=88)
-            if args.clip and path.stem == "text_to_video":
+            sheet(clip).save(templates.picture(name), quality=88)
+            if args.clip and name == "text_to_video":
                 first, *rest = (Image.fromarray(frame) for frame in clip)
                 first.save(args.clip, save_all=True, append_images=rest, duration=round(1000 / FPS), loop=0, quality=80)
 

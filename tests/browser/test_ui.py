@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from playwright.sync_api import Page, expect
 
 from launch.server import PACK_NAME
 from tests.browser.conftest import Complaints
+from tools import templates
 
-WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
-NAMES = sorted(path.stem for path in WORKFLOWS.glob("*.json"))
+NAMES = templates.names()
 
 LOAD = """async (address) => {
     const answer = await fetch(address)
@@ -35,7 +35,7 @@ LISTEN = """() => {
 
 def load(page: Page, name: str) -> None:
     """Open a template as the template browser does."""
-    page.evaluate(LOAD, f"/api/workflow_templates/{PACK_NAME}/{name}.json")
+    page.evaluate(LOAD, f"/api/workflow_templates/{PACK_NAME}/{quote(templates.drawn_form(name).name)}")
 
 
 def without_titles(nodes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -58,7 +58,7 @@ def test_templates_mean_the_same_as_their_api_forms_and_run(canvas: Page, compla
     """One opened page for all of it: opening it is what takes the time."""
     for name in NAMES:
         load(canvas, name)
-        shipped = json.loads((WORKFLOWS / "api" / f"{name}.json").read_text(encoding="utf-8"))
+        shipped = json.loads(templates.api_form(name).read_text(encoding="utf-8"))
         shipped = without_titles(shipped)
         assert as_asked(without_titles(canvas.evaluate(API_FORM)), shipped) == shipped, name
     load(canvas, "text_to_video")

@@ -16,21 +16,22 @@ from stunet_core.mini.prompt.caption import NAMELESS
 from stunet_core.mini.prompt.prompt import Prompt
 from stunet_core.mini.prompt.reader import read_prompt
 from stunet_core.mini.prompt.tables import load_tables
+from tools import templates
 
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 WEIGHTS = WORKFLOWS.parent / "weights"
 TITLE = 30  # pixels of a node's title, above its position
 ADDED = ("fixed", "image")  # the frontend's own widgets: what becomes of a seed, a button to upload
-NAMES = sorted(path.stem for path in (WORKFLOWS / "api").glob("*.json"))
+NAMES = templates.names()
 
 
 def api(name: str) -> dict[str, dict[str, Any]]:
-    return json.loads((WORKFLOWS / "api" / f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads(templates.api_form(name).read_text(encoding="utf-8"))
 
 
 def linked(name: str) -> set[tuple[str, int, str, str]]:
     """The links of the drawn form: (from type, output, to type, input)."""
-    drawn = json.loads((WORKFLOWS / f"{name}.json").read_text(encoding="utf-8"))
+    drawn = json.loads(templates.drawn_form(name).read_text(encoding="utf-8"))
     nodes, links = {node["id"]: node for node in drawn["nodes"]}, drawn["links"]
     for number, source, output, target, slot, _ in links:
         assert number in nodes[source]["outputs"][output]["links"] and nodes[target]["inputs"][slot]["link"] == number
@@ -64,7 +65,7 @@ def test_the_frame_rate_is_typed_once(name: str) -> None:
 
 
 def drawn(name: str) -> dict[str, Any]:
-    return json.loads((WORKFLOWS / f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads(templates.drawn_form(name).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,13 +11,14 @@ import pytest
 
 from launch.client import Run, Workflow
 from launch.server import Server
+from tools import templates
 
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 
 
 def api_form(name: str) -> Workflow:
     """The workflow as it is POSTed to /prompt."""
-    nodes: Workflow = json.loads((WORKFLOWS / "api" / f"{name}.json").read_text(encoding="utf-8"))
+    nodes: Workflow = json.loads(templates.api_form(name).read_text(encoding="utf-8"))
     return nodes
 
 

@@ -17,20 +17,21 @@ from launch.client import Client, Run
 from stunet_core.editing.mask_path import between, read_boxes
 from tests.host.conftest import WORKFLOWS, api_form
 from tests.host.video import decode
+from tools import templates
 from training.judges.judges import Judges
 from training.judges.looks import Gallery, cut, embed
 from training.judges.nets import MASK
 from training.world import BACKGROUNDS, MOTIONS, STYLES
 
-NAMES = sorted(path.stem for path in (WORKFLOWS / "api").glob("*.json"))
+NAMES = templates.names()
 # What the frontend draws without the server knowing a node of that name.
 DRAWN_BY_THE_FRONTEND = {"Note", "MarkdownNote", "Reroute", "PrimitiveNode"}
 
 
 def test_there_are_workflows_each_in_both_forms_with_a_picture() -> None:
-    assert "text_to_video" in NAMES
-    assert sorted(path.stem for path in WORKFLOWS.glob("*.json")) == NAMES
-    assert sorted(path.stem for path in WORKFLOWS.glob("*.jpg")) == NAMES
+    assert sorted(path.stem for path in (WORKFLOWS / "api").glob("*.json")) == sorted(NAMES)
+    for kind, file in (("json", templates.drawn_form), ("jpg", templates.picture)):
+        assert sorted(WORKFLOWS.glob(f"*.{kind}")) == [file(name) for name in NAMES], "text to video first"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -46,7 +47,7 @@ def test_it_names_only_registered_nodes_and_inputs(name: str, client: Client) ->
     known = client.json("/object_info")
     for node in api_form(name).values():
         assert set(node["inputs"]) <= inputs_of(known[node["class_type"]]), node["class_type"]
-    drawn = json.loads((WORKFLOWS / f"{name}.json").read_text(encoding="utf-8"))
+    drawn = json.loads(templates.drawn_form(name).read_text(encoding="utf-8"))
     for node in drawn["nodes"]:
         if node["type"] not in DRAWN_BY_THE_FRONTEND:
             named = {slot["name"] for slot in node.get("inputs", [])}
