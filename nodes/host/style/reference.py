@@ -26,7 +26,7 @@ from ....stunet_core.guidance.style import Seen, palette, repaint, shared
 from ....stunet_core.model.layout import read_layout
 from ..runtime.step_range import check_part, during
 from ..walk.conditioning import check_vae
-from ..walk.spatial import conditionings
+from ..walk.unet_call import conditionings
 
 KEY = "stunet_reference"
 NOISE_SEED = 0  # the references' noise is the same at every step and for every clip

@@ -27,7 +27,8 @@ from ..runtime.weight_cache import Shelf
 from .context_windows import mend_windows
 from .mask_input import tell
 from .motion_schedule import use_schedule
-from .spatial import ComfyHost, conditionings, embed
+from .spatial import ComfyHost
+from .unet_call import UNetCall, conditionings, embed
 
 KEY = "stunet"
 SAID = "stunet_said"  # among the U-Net's arguments: `y` as temporal layers hear it, where image layers hear another (a style's words)
@@ -153,7 +154,7 @@ class SpaceTime:
                 return image_forward(x, timesteps, context, y, control, options, **extra)
             where = extra.pop(WHERE, None)
             clip = replace(self.clip, rows=rows, frames=frames, where=self.clip.where if where is None else where[:, 0])
-            return self.forward(net, x, timesteps, context, y, control, options, extra, clip)
+            return self.forward(net, UNetCall(x, timesteps, context, y, control, options, extra), clip)
 
         redirected = copy.copy(executor)
         redirected.original = forward
@@ -167,17 +168,17 @@ class SpaceTime:
         free = getattr(self.model.current_patcher, "get_free_memory", mm.get_free_memory)(x.device)
         return min(known, max(1, int(free * SPARE / frame)))
 
-    def forward(self, net: nn.Module, x: Tensor, timesteps: Tensor, context: Tensor | None, y: Tensor | None,
-                control: dict | None, options: dict[str, Any], extra: dict[str, Any], clip: Clip) -> Tensor:
-        dtype = next(self.skeleton.parameters()).dtype
+    def forward(self, net: nn.Module, call: UNetCall, clip: Clip) -> Tensor:
+        """The walk over a clip, in chunks that fit into memory."""
+        dtype, x = next(self.skeleton.parameters()).dtype, call.x
         if x.dtype != dtype:
             raise ValueError(f"model: it now computes in {x.dtype}, but did in {dtype} when STUNet was applied. Put "
                              "the node that changes the precision before Apply STUNet.")
-        emb = embed(net, x, timesteps, y, options, clip.frames)
-        host = ComfyHost(net, x, timesteps, y, emb, context, control, options, extra, clip.frames)
+        emb = embed(net, call, clip.frames)
+        host = ComfyHost(net, call, emb, clip.frames)
         chunks = Chunks(None if host.counted else self.chunk(x, clip.rows))
         tried = chunks.frames
-        out = walk(net, x, emb, extra.get(SAID, y), self.skeleton, clip, host, chunks)
+        out = walk(net, x, emb, call.extra.get(SAID, call.y), self.skeleton, clip, host, chunks)
         if host.counted and chunks.frames is not None:
             say(COUNTED)
         elif chunks.frames != tried:  # the next steps need not fail first

@@ -10,51 +10,31 @@ from typing import Any
 
 import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import forward_timestep_embed
-from comfy.ldm.modules.diffusionmodules.util import timestep_embedding
 from torch import Tensor, nn
 
 from ....stunet_core.model.walk import Block
 from .row_patches import Level, counting, may_count, of_all_frames, with_all_frames
 from .text_cache import alike, asked_once, asking_once, one_for_all
+from .unet_call import UNetCall
 
 FRAMES_AT_HAND = "ad_params"  # where patches with something for each frame look (IPAdapter's, since AnimateDiff-Evolved)
 LAYER_PATCH = "forward_timestep_embed_patch"  # patches that run layers themselves
 VIDEO_KEYS = ("time_context", "num_video_frames", "image_only_indicator")  # arguments of ComfyUI's own video layers
 
 
-def embed(net: nn.Module, x: Tensor, timesteps: Tensor, y: Tensor | None, options: dict[str, Any], frames: int) -> Tensor:
-    """The U-Net's embedding of time step and `y`, (b f) e: once for all frames of a row that are told the same."""
-    time, told = alike(timesteps, frames), alike(y, frames)
-    if time is None or (y is not None and told is None) or options.get("patches", {}).get("emb_patch"):
-        return embed_each(net, x, timesteps, y, options)
-    return embed_each(net, x, time, told, options).repeat_interleave(frames, dim=0)
-
-
-def embed_each(net: nn.Module, x: Tensor, timesteps: Tensor, y: Tensor | None, options: dict[str, Any]) -> Tensor:
-    """The same for each of some rows, as core computes it: b, b p -> b e"""
-    emb = net.time_embed(timestep_embedding(timesteps, net.model_channels).to(x.dtype))  # type: ignore[operator]
-    for patch in options.get("patches", {}).get("emb_patch", []):
-        emb = patch(emb, net.model_channels, options)
-    if net.num_classes is not None:
-        if y is None:
-            raise ValueError("model: its U-Net needs pooled conditioning (y), which was not passed")
-        emb = emb + net.label_emb(y)  # type: ignore[operator]
-    return emb
-
-
 class ComfyHost:
-    """One forward pass of a `UNetModel`. `x` (b f) c h w is the sampler's batch; all else has one row per row of it."""
+    """One forward pass of a `UNetModel` over clips of `frames` frames. emb: (b f) e"""
 
-    def __init__(self, net: nn.Module, x: Tensor, timesteps: Tensor, y: Tensor | None, emb: Tensor, context: Tensor | None,
-                 control: dict | None, options: dict[str, Any], extra: dict[str, Any], frames: int):
-        self.asked = {"x": x, "timesteps": timesteps, "y": y}
+    def __init__(self, net: nn.Module, call: UNetCall, emb: Tensor, frames: int):
+        x, context, options, extra = call.x, call.context, call.options, call.extra
+        self.asked = {"x": x, "timesteps": call.timesteps, "y": call.y}
         self.counted = counting(options)  # such patches are given all frames, and not in chunks
         if self.counted:
             options = with_all_frames(options, lambda: self.level)
         self.text = alike(context, frames) if asked_once(net, options) else None  # b m c: for all frames of a row
         if self.text is not None:
             options = asking_once(options)
-        self.emb, self.context, self.control, self.options = emb, context, control or {}, options
+        self.emb, self.context, self.control, self.options = emb, context, call.control or {}, options
         self.frames, self.watched = frames, bool(options.get("patches") or options.get("patches_replace"))
         self.taken: tuple[Tensor | None, Tensor | None] = None, None
         self.level = Level(torch.arange(x.shape[0], device=x.device), x.shape[0] // frames, frames, stride=1)  # at hand
@@ -188,13 +168,3 @@ def unread(layers: Sequence[nn.Module]) -> int:
 def transformers(layers: Iterable[nn.Module]) -> int:
     """How many of `layers` are transformers."""
     return sum(type(layer).__name__ == "SpatialTransformer" for layer in layers)
-
-
-def conditionings(options: dict[str, Any], rows: int) -> int:
-    """How many conditionings share a batch of `rows`; the frames of each follow one another."""
-    count = len(options.get("cond_or_uncond") or [0])
-    if rows % count:
-        raise ValueError(f"model: {rows} rows do not divide into {count} conditionings of one clip each; a node before "
-                         "this one cut the batch. Put that node after Apply STUNet, or remove it.")
-    return count
-

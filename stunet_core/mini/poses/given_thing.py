@@ -24,6 +24,7 @@ LEAST, MOST = 0.02, 0.6  # of a frame's cells, how many are a thing's
 WHERE = 0.25  # how much it counts how far a path is from the thing, beside how unlike its way
 OUTSIDE = 0.25  # of a thing's cells, how many may be on the border
 ROUNDS = 3  # of GrabCut
+AROUND = 4 * SCALE  # pixels of background that it sees around a thing, and more
 X, Y, SIZE, ANGLE, THERE = range(5)  # of a pose
 
 
@@ -85,17 +86,29 @@ def cut_out(cut: Tensor, latents: Tensor, given: Tensor, decode: Code) -> GivenT
 def outlined(pixels: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """How much of each pixel is the thing's, float H W from 0 to 1: of a frame (uint8 H W 3) what is the thing's in about its cells (bool
     h w), by the colours in them and around them (GrabCut, Rother et al., 2004)."""
-    size, square = (pixels.shape[1], pixels.shape[0]), np.ones((3, 3), np.uint8)
-    near, inside, core = (cv2.resize(which, size, interpolation=cv2.INTER_NEAREST) > 0
-                          for which in (cv2.dilate(cells.astype(np.uint8), square), cells.astype(np.uint8),
-                                        cv2.erode(cells.astype(np.uint8), square, borderValue=0)))
+    whole, square = cells.astype(np.uint8), np.ones((3, 3), np.uint8)
+    near, inside, core = (large(which, pixels) for which in (cv2.dilate(whole, square), whole, cv2.erode(whole, square, borderValue=0)))
     told = np.select([core, inside, near], [cv2.GC_FGD, cv2.GC_PR_FGD, cv2.GC_PR_BGD], cv2.GC_BGD).astype(np.uint8)
-    if not near.all():
+    part = around(near, AROUND)
+    if not near[part].all():
         cv2.setRNGSeed(0)  # the same frame is cut out alike every time
-        cv2.grabCut(np.ascontiguousarray(pixels), told, None, np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
+        found, _, _ = cv2.grabCut(np.ascontiguousarray(pixels[part]), np.ascontiguousarray(told[part]), None,  # type: ignore[call-overload]
+                                  np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK)
+        told[part] = found
     thing = largest(np.isin(told, (cv2.GC_FGD, cv2.GC_PR_FGD)))
     soft = cv2.GaussianBlur(thing.astype(np.float32), (5, 5), 0)
     return (2 * soft - 1).clip(0, 1)  # pixels on the edge are half background
+
+
+def large(cells: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Cells (h w) as the pixels (H W 3) that they cover: bool H W"""
+    return cv2.resize(cells, (pixels.shape[1], pixels.shape[0]), interpolation=cv2.INTER_NEAREST) > 0
+
+
+def around(pixels: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """The box of what is True, and so many pixels more on each side."""
+    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
+    return slice(max(0, rows[0] - margin), rows[-1] + 1 + margin), slice(max(0, columns[0] - margin), columns[-1] + 1 + margin)
 
 
 def standing_out(frame: Tensor) -> Tensor | None:
