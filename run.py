@@ -31,6 +31,9 @@ STAGES = {
 ELSEWHERE = {"own": "training.finetune.train"}  # all others are in training/stages
 
 
+PROCESSES = 4  # that run tests, at most: each holds a ComfyUI
+
+
 EXAMPLES = """examples:
   run.py demo                                  a clip of the model's own example, with its progress, in output/
   run.py demo "a cartoon whale jumping"        a clip of yours
@@ -68,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--comfyui", type=Path, metavar="PATH", help="use this ComfyUI, with its models, instead")
     command.add_argument("--port", type=port, default=8188, help="0 takes a free one (default: %(default)s)")
 
-    commands.add_parser("test", help="run the whole suite; arguments go to pytest", add_help=False)
+    commands.add_parser("test", help="run the whole suite; arguments go to pytest (-n 0: in one process)", add_help=False)
 
     command = commands.add_parser(
         "train",
@@ -123,7 +126,19 @@ def main(arguments: list[str]) -> int:
         return module(python, f"benchmarks.{options.name}.main", rest)
     python = environment.prepare(("train", "test"))
     os.environ[browser.VARIABLE] = str(browser.find_or_install(python))
-    return module(python, "pytest", rest)
+    return module(python, "pytest", [*in_parallel(rest), *rest])
+
+
+def in_parallel(arguments: list[str]) -> list[str]:
+    """pytest's options for tests in several processes, of one thread each, where the whole suite or whole folders of it are run: small
+    models gain nothing from a second thread. `-n 0` runs them one after the other."""
+    named = any(Path(argument.split("::")[0]).suffix == ".py" for argument in arguments)
+    told = any(argument.startswith(("-n", "-s", "--pdb", "-p", "--dist", "--collect-only", "--co")) for argument in arguments)
+    count = min(os.cpu_count() or 1, PROCESSES)
+    if named or told or count < 2:
+        return []
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    return ["-n", str(count), "--dist", "loadgroup"]
 
 
 def module(python: Path, name: str, arguments: list[str]) -> int:
