@@ -10,9 +10,11 @@ from stunet_core.guidance.deflicker import steady
 from stunet_core.mini.autoencoder import Autoencoder
 from stunet_core.mini.frame_time import drawn, evenly, with_time
 from stunet_core.mini.host import forward_clip
-from stunet_core.mini.inputs import beside, beside_clip
+from stunet_core.mini.inputs import beside, beside_clip, draft_channels
 from stunet_core.mini.noise import clip_noise
 from stunet_core.mini.poses.drafter import Drafter
+from stunet_core.mini.poses.given_thing import given_thing, given_whole
+from stunet_core.mini.poses.places import in_holes
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
 from stunet_core.model.skeleton import Skeleton
 from stunet_core.model.walk import Clip
@@ -122,7 +124,8 @@ def sample_clips(mini: Mini, skeleton: Skeleton, autoencoder: Autoencoder, told:
     given = torch.zeros_like(noise) if given is None else given
     context, pooled, words = heard(mini, told)
     context0, pooled0 = (t.expand(n, *t.shape[1:]) for t in mini.nothing())
-    draft = drafted(Drafter(mini.pose_head, autoencoder), told, words, when, asked.size) if alone else None
+    drafter = Drafter(mini.pose_head, autoencoder)
+    draft = drafted(drafter, told, words, when, asked.size) if alone else beside_given(drafter, told, words, when, 1 - keep, given)
     clip, bars = Clip(n, frames, ratios=ratios), alphas_bar().to(device)
 
     def predict(context: Tensor, pooled: Tensor, draft: Tensor | None) -> Predict:
@@ -143,6 +146,25 @@ def drafted(drafter: Drafter, told: Told, words: Tensor, times: Tensor, size: tu
     """Drafts (n f) 18 h w of n prompts at their times n f. words: n p"""
     rows = (drafter.drawn(drafter.guess(words[k:k + 1], when), told.pictures[k], told.shown[k], *size) for k, when in enumerate(times))
     return torch.cat(list(rows))
+
+
+def beside_given(drafter: Drafter, told: Told, words: Tensor, times: Tensor, mask: Tensor, given: Tensor) -> Tensor:
+    """Drafts (n f) 18 h w of clips of which something is given, as the nodes make them: of things in holes, and of what whole frames show.
+
+    mask: (n f) 1 h w, 1 where to generate; given: (n f) 8 h w; times: n f; words: n p.
+    """
+    out, frames = [], times.shape[1]
+    for k, when in enumerate(times):
+        row = slice(k * frames, (k + 1) * frames)
+        hole, whole = in_holes(mask[row, 0]), given_whole(mask[row, 0])
+        drawn = None
+        if hole is not None:
+            drawn = drafter.in_hole(told.pictures[k], told.shown[k], hole, *mask.shape[2:])
+        elif whole is not None and told.shown[k].tolist() == [True, False]:
+            thing = given_thing(whole, given[row], drafter.decode)
+            drawn = None if thing is None else drafter.of_given(words[k:k + 1], thing, when)
+        out.append(torch.zeros(frames, draft_channels(given.shape[1]), *mask.shape[2:]).to(given) if drawn is None else drawn.to(given))
+    return torch.cat(out)
 
 
 def heard(mini: Mini, told: Told) -> tuple[Tensor, Tensor, Tensor]:

@@ -31,7 +31,7 @@ from .conds import PerFrame, of_window
 from .reading import reading
 from .sampling import CIRCLE, DRAFTED, FRAMES, TIMES, told_times, wrap
 from .text import make_clip
-from .things import PLACES, THINGS, Places, Things, draft, draft_given, one_shown
+from .things import PLACES, THINGS, Things, draft, one_shown
 from .vae import MiniVAE
 
 
@@ -116,7 +116,7 @@ class MiniModel(comfy.model_base.BaseModel):
         mask, given = mask.cpu(), given.cpu()
         hole = in_holes(mask)
         if hole is not None:
-            return draft(self.drafter, things, Places(hole, None, 1.0), torch.full((len(mask),), torch.nan), *mask.shape[1:])
+            return None if things is None else self.drafter.in_hole(things.pictures[0], things.shown[0], hole, *mask.shape[1:])
         whole = given_whole(mask) if clip else None
         if whole is None or not one_shown(things):
             return None
@@ -125,7 +125,7 @@ class MiniModel(comfy.model_base.BaseModel):
             say("no thing stands out in what is given, so the mini model cannot tell what moves, and soon draws what the prompt names. It "
                 "knows drawings of single things on a background; for photographs and footage take SD1.5 or SDXL")
             return None
-        return draft_given(self.drafter, things, thing, times, loop)
+        return self.drafter.of_given(things.words, thing, times, loop)
 
     def encode_adm(self, **kwargs: Any) -> Tensor:
         """1 y: the pooled text, zeros for conditioning that carries none, and no time."""

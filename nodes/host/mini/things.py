@@ -8,13 +8,10 @@ import torch
 from torch import Tensor
 
 from ....stunet_core.mini.poses.drafter import Drafter
-from ....stunet_core.mini.poses.given_thing import GivenThing, drafts_of, gone_on, nearest_path
 from ....stunet_core.mini.poses.places import placed
 
 THINGS = "stunet_things"  # in a conditioning: `Things`
 PLACES = "stunet_places"  # in a conditioning: `Places`
-
-SHIFT = 16  # frames, by how much earlier or later than drawn from the seed a given thing may be in its motion
 
 
 @dataclass(frozen=True)
@@ -59,11 +56,3 @@ def draft(drafter: Drafter, things: Things | None, places: Places | None, times:
 def one_shown(things: Things | None) -> TypeGuard[Things]:
     """Whether a prompt shows one thing. The path of none is not known, and of two no one says which was given."""
     return things is not None and bool(things.shown[0, 0]) and not bool(things.shown[0, 1])
-
-
-def draft_given(drafter: Drafter, things: Things, thing: GivenThing, times: Tensor, loop: bool = False) -> Tensor:
-    """The thing that a clip's given frames show, drawn along the path that the prompt's one thing would go at `times` (f) : f 18 h w"""
-    shifted = (times + torch.arange(-SHIFT, SHIFT + 1.0)[:, None]).flatten()
-    guess = drafter.guess(things.words, shifted)[:, 0].to(thing.poses)    # (n f) 5
-    path = nearest_path(guess.unflatten(0, (-1, len(times))), thing)
-    return drafts_of(*gone_on(path, thing, loop), thing, drafter.encode)

@@ -7,9 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from ..autoencoder import Autoencoder
-from .draft import drafts
+from .draft import INSTANCES, drafts
 from .drawing import Drawing, decoded
+from .given_thing import GivenThing, drafts_of, gone_on, nearest_path
 from .pose_head import PoseHead
+
+SHIFT = 16  # frames, by how much earlier or later than drawn from the seed a given thing may be in its motion
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,20 @@ class Drafter:
     def drawn(self, poses: Tensor, pictures: Tensor, shown: Tensor, height: int, width: int) -> Tensor:
         """Drafts (f 18 h w) of f frames of height x width cells. poses: f 3 5; pictures: 2 9 12 12; shown: bool 2, which there are."""
         return drafts(poses, self.drawings(pictures, shown), self.encode, height, width)
+
+    def in_hole(self, pictures: Tensor, shown: Tensor, hole: Tensor, height: int, width: int) -> Tensor:
+        """Drafts (f 18 h w) of a prompt's first thing in the holes of frames, at the poses `hole` (f 5, `places.in_holes`)."""
+        poses = torch.zeros(len(hole), INSTANCES, hole.shape[1])
+        poses[:, 0] = hole
+        return self.drawn(poses, pictures, shown, height, width)
+
+    def of_given(self, words: Tensor, thing: GivenThing, times: Tensor, loop: bool = False) -> Tensor:
+        """Drafts (f 18 h w) of the thing that given frames show, along the path that the one thing of a prompt (words: 1 p) would go at
+        `times` (f)."""
+        shifted = (times + torch.arange(-SHIFT, SHIFT + 1.0)[:, None]).flatten()
+        guess = self.guess(words, shifted)[:, 0].to(thing.poses)                               # (n f) 5
+        path = nearest_path(guess.unflatten(0, (-1, len(times))), thing)
+        return drafts_of(*gone_on(path, thing, loop), thing, self.encode)
 
     def drawings(self, pictures: Tensor, shown: Tensor) -> list[Drawing | None]:
         """What pictures as the picture encoder takes them (2 9 12 12) show, None where `shown` (bool 2) says that there is none."""
