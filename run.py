@@ -37,7 +37,7 @@ PROCESSES = 4  # that run tests, at most: each holds a ComfyUI
 EXAMPLES = """examples:
   run.py demo                                  a clip of the model's own example, with its progress, in output/
   run.py demo "a cartoon whale jumping"        a clip of yours
-  run.py demo "a red car" --seed 3 --steps 12  another one, in half the time
+  run.py demo "a red car" --seed 3 --steps 4   another one, in half the time
   run.py serve                                 ComfyUI with the pack, at http://127.0.0.1:8188
   run.py serve --comfyui ~/ComfyUI --port 0    yours, with your models, on a free port
   run.py test -k masks                         part of the suite

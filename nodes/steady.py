@@ -24,7 +24,7 @@ class STUNetSteady(io.ComfyNode):
                 io.Float.Input("frames", default=4.0, min=0.0, max=16.0, step=0.1, round=0.01,
                                tooltip="How far the average reaches, 0 to 16 frames (the standard deviation of a bell curve): 0 changes "
                                        "nothing, 2 to 4 suit most clips at 16 frames a second."),
-                io.Float.Input("difference", default=0.7, min=0.01, max=100.0, step=0.05, round=0.001,
+                io.Float.Input("difference", default=0.3, min=0.01, max=100.0, step=0.05, round=0.001,
                                tooltip="How much two frames may differ at a place and still be averaged there, 0.01 to 100 standard "
                                        "deviations of the latents: less keeps what moves fast sharper, and lets more of it boil."),
                 io.Float.Input("start_percent", default=0.0, min=0.0, max=1.0, step=0.01, round=0.001,

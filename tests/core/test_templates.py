@@ -102,14 +102,14 @@ def test_the_drawn_form_says_what_the_api_form_says(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_made_fits_the_mini_model(name: str) -> None:
-    """It draws 256x256, with latents of its own, and its guidance is 2.5; things are placed as surely as it learned."""
+    """It draws 256x256, with latents of its own, and its guidance is 1.5 to 2.5; things are placed as surely as it learned."""
     for node in api(name).values():
         inputs, kind = node["inputs"], node["class_type"]
         if kind == "STUNetEmptyClip":
             assert inputs["model"] == [loader(name), 0]
         for label in ("width", "height", "size"):
             assert inputs.get(label, 256) in (256, "fit the model"), (kind, label)
-        assert inputs.get("cfg", 2.5) == 2.5
+        assert 1.5 <= inputs.get("cfg", 2.5) <= 2.5
         if kind == "STUNetPlaces":
             assert inputs["strength"] == 1.0
 

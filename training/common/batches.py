@@ -123,7 +123,7 @@ def wanted(cache: Cache, index: Tensor, chosen: list[str], keep: Tensor, alone: 
             out[row] = shares.draft_timeless if bool(timeless[row]) else shares.draft
         elif task in HOLES:
             out[row] = shares.draft_hole
-        elif bool(single[row]) and given_whole(1 - keep[row, :, 0]) is not None:
+        elif bool(single[row]) and (task == MEMORY or given_whole(1 - keep[row, :, 0]) is not None):  # in clips, memory is of such frames
             out[row] = shares.draft_whole
     return out
 

@@ -23,7 +23,7 @@ from .mini import Mini
 
 Predict = Callable[[Tensor, Tensor], Tensor]  # (latent rows, timesteps per row) -> v
 STEADY = 4.0  # frames over which clips are averaged while they are made, and how much these may differ, as in the templates
-DIFFERENCE = 0.7
+DIFFERENCE = 0.3
 
 
 def guided(conditional: Predict, unconditional: Predict, scale: float) -> Predict:
