@@ -131,14 +131,14 @@ def main(arguments: list[str]) -> int:
 
 def in_parallel(arguments: list[str]) -> list[str]:
     """pytest's options for tests in several processes, of one thread each, where the whole suite or whole folders of it are run: small
-    models gain nothing from a second thread. `-n 0` runs them one after the other."""
+    models gain nothing from a second thread. Tests of a file stay together. `-n 0` runs them one after the other."""
     named = any(Path(argument.split("::")[0]).suffix == ".py" for argument in arguments)
     told = any(argument.startswith(("-n", "-s", "--pdb", "-p", "--dist", "--collect-only", "--co")) for argument in arguments)
     count = min(os.cpu_count() or 1, PROCESSES)
     if named or told or count < 2:
         return []
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    return ["-n", str(count), "--dist", "loadgroup"]
+    return ["-n", str(count), "--dist", "loadfile"]
 
 
 def module(python: Path, name: str, arguments: list[str]) -> int:

@@ -16,7 +16,6 @@ from launch.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 # Without these a dialog for newcomers covers the canvas.
-SHARED = ("host", "browser")  # folders whose tests look at one ComfyUI
 SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.InstalledVersion": "1.32.9"}
 
 
@@ -36,13 +35,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes, those of a file stay together, and those that need the shared ComfyUI all do."""
-    for item in items:
-        room = item.path.relative_to(ROOT).parts[1]
-        item.add_marker(pytest.mark.xdist_group("comfyui" if room in SHARED else item.path.stem))
 
 
 @pytest.fixture(scope="session")

@@ -62,7 +62,7 @@ def test_chunks_of_frames_change_nothing(graph: Any, chunk: int, monkeypatch: py
 def test_chunks_shrink_to_the_free_memory(graph: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model = graph.apply(graph.mini()[0])
     whole, rows = forward(model), []
-    model.set_model_attn1_patch(lambda q, k, v, options: (rows.append(q.shape[0]), (q, k, v))[1])
+    model.set_model_attn2_patch(lambda q, k, v, options: (rows.append(q.shape[0]), (q, k, v))[1])
     monkeypatch.setattr(type(model.model), "memory_required", lambda self, shape, **_: 1e30)
     assert torch.allclose(forward(model), whole, atol=1e-5)
     assert set(rows) == {4}, "one frame of both conditionings at the finest level: two at the next, where attention begins"
@@ -74,7 +74,7 @@ def test_weights_that_would_make_room_count_as_free_memory(graph: Any, monkeypat
     monkeypatch.setattr(type(model.model), "memory_required", lambda self, shape, **_: 1e30)
     monkeypatch.setattr(type(model), "get_free_memory", lambda self, device: 1e32, raising=False)
     rows: list[int] = []
-    model.set_model_attn1_patch(lambda q, k, v, options: (rows.append(q.shape[0]), (q, k, v))[1])
+    model.set_model_attn2_patch(lambda q, k, v, options: (rows.append(q.shape[0]), (q, k, v))[1])
     monkeypatch.setattr(model.model, "current_patcher", model)
     forward(model)
     assert max(rows) > 4, "not one frame at a time"
