@@ -67,7 +67,7 @@ def test_the_reference_runs_once_per_step_and_without_time(graph: Any, monkeypat
     net = graph.pack.module("nodes.host.walk.apply").SpaceTime
     frames: list[int] = []
     forward = net.forward
-    monkeypatch.setattr(net, "forward", lambda self, n, x, *rest: (frames.append(len(x)), forward(self, n, x, *rest))[1])
+    monkeypatch.setattr(net, "forward", lambda self, n, call, clip: (frames.append(len(call.x)), forward(self, n, call, clip))[1])
     sample(graph, styled, clip, steps=2)
     assert rows == [2 * 2, 2 * 3] * 2, "two conditionings of two references, then of three frames"
     assert frames == [2 * 3] * 2

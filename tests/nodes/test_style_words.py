@@ -101,7 +101,7 @@ def test_what_moves_hears_the_prompt_without_the_words(graph: Any, monkeypatch: 
     heard: list[tuple[torch.Tensor, torch.Tensor]] = []
     real_embed, real_walk = apply.embed, apply.walk
     seen: list[torch.Tensor] = []
-    monkeypatch.setattr(apply, "embed", lambda net, x, t, y, *rest: (seen.append(y), real_embed(net, x, t, y, *rest))[1])
+    monkeypatch.setattr(apply, "embed", lambda net, call, *rest: (seen.append(call.y), real_embed(net, call, *rest))[1])
     monkeypatch.setattr(apply, "walk", lambda net, x, emb, y, *rest: (heard.append((seen[-1], y)), real_walk(net, x, emb, y, *rest))[1])
     graph.sample(graph.apply(mini[0]), mini[1], torch.zeros(4, 8, 8, 8), steps=1, positive=worded)
     (told, moving) = heard[0]
