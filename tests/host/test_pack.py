@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_templates_are_listed_with_their_pictures(client: Client) -> None:
     listed = client.json("/api/workflow_templates")[PACK_NAME]
     assert sorted(listed) == sorted(path.stem for path in (ROOT / "workflows").glob("*.json"))
     for name in listed:
-        address = f"/api/workflow_templates/{PACK_NAME}/{name}"
+        address = f"/api/workflow_templates/{PACK_NAME}/{quote(name)}"
         assert client.json(f"{address}.json")["nodes"]
         assert client.request(f"{address}.jpg")[:2] == b"\xff\xd8"  # a JPEG
 
