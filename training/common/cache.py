@@ -1,7 +1,7 @@
 """Rendered and encoded once, read every epoch: frames or clips as latents, with all that the image and the video stage are told.
 
-    python -m training.common.cache frames --count 90000      # runs/frames.pt, 15 minutes on two cores
-    python -m training.common.cache clips --count 3000        # runs/clips.pt, an hour
+    python -m training.common.cache frames --count 10000      # runs/frames.pt, 10 minutes on two cores
+    python -m training.common.cache clips --count 140         # runs/clips.pt, 9 minutes
 """
 
 import argparse

@@ -129,6 +129,7 @@ class Run:
     def begin_decay(self, steps: int) -> None:
         """Let the learning rate fall from here to zero in so many steps, whatever the schedule was."""
         self.schedule = Schedule(self.step + steps, self.schedule.learning_rate, self.schedule.warmup, steps)
+        self._best = float("inf")  # things count more again than at the end of a fall: losses from before do not compare
 
     def save(self) -> None:
         if not self.main:
