@@ -22,7 +22,7 @@ from stunet_core.mini.poses.drafter import Drafter
 from stunet_core.mini.poses.places import placed, poses_of
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
 from stunet_core.model.walk import Clip
-from training.common.sampling import DIFFERENCE, STEADY, Told, heard
+from training.common.sampling import DIFFERENCE, STEADY, Told, beside_given, heard
 
 AT_ONCE = 16  # frames per call of the autoencoder
 STILL = 0.7  # standard deviations
@@ -60,13 +60,15 @@ def edit(models: Models, task: Task, asked: Told, *, loop: bool = False, denoise
     context, pooled, words = heard(models.mini, asked)
     empty, nothing = models.mini.nothing()
     context, y = torch.cat([context, empty]), with_time(torch.cat([pooled, nothing]).repeat_interleave(frames, dim=0), times.repeat(2))
-    draft = None
+    drafter = Drafter(models.mini.pose_head, models.autoencoder)
     if told:
-        drafter = Drafter(models.mini.pose_head, models.autoencoder)
         poses = drafter.guess(words, times)
         if places is not None:
             poses = placed(poses, poses_of(torch.from_numpy(places)), None, False)
         draft = drafter.drawn(poses, asked.pictures[0], asked.shown[0], *given.shape[2:])
+    else:
+        when = evenly(1, frames) + drawn(noise[None])[:, None]
+        draft = beside_given(drafter, asked, words, when, 1 - keep, given, loop)
     rest = torch.cat([beside_clip(1 - keep, given, frames, one) for one in (draft, None)])
 
     def clean(x: Tensor, t: Tensor) -> Tensor:

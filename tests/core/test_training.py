@@ -181,6 +181,7 @@ def test_a_decay_can_be_begun_by_hand(tmp_path):
     assert [line["step"] for line in run.log] == [2, 4] and "loss" in run.log[0]
     again = start(options(tmp_path, "--resume", "--decay", "6"), accelerator, model, optimizer)
     assert (again.schedule.steps, again.schedule.decay, again.schedule.left(5)) == (11, 6, 1.0) and again.schedule.left(8) == 0.5
+    again.update(100 * run.log[0]["loss"] * torch.ones(()), log_every=1)
     again.save()
     assert start(options(tmp_path, "--resume"), accelerator, model, optimizer).schedule == again.schedule
     with pytest.raises(SystemExit, match="no checkpoint"):

@@ -35,8 +35,8 @@ def image_of(runs: Path) -> Path:
     return last if last.is_file() else runs / "image" / "state.pt"
 
 
-def load_mini(path: Path = Path("runs/image/state.pt")) -> Mini:
-    """The image model of any of these files."""
+def load_mini(path: Path = Path("runs/image/state.pt"), live: bool = False) -> Mini:
+    """The image model of any of these files; of a stage's state averaged, or `live`, as it stood."""
     if path.suffix == SHIPPED:
         return shipped(path)
     state = read_state(path)
@@ -44,7 +44,7 @@ def load_mini(path: Path = Path("runs/image/state.pt")) -> Mini:
         model, _ = lab.from_lab(path)
     else:
         model = Mini(state["words"])
-        weights = averaged(state)
+        weights = state["model"] if live else averaged(state)
         model.load_state_dict({name.removeprefix(TRAINED): value for name, value in weights.items() if name.startswith(TRAINED)})
     return model.eval().requires_grad_(False)
 

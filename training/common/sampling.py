@@ -12,9 +12,7 @@ from stunet_core.mini.frame_time import drawn, evenly, with_time
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.inputs import beside, beside_clip, draft_channels
 from stunet_core.mini.noise import clip_noise
-from stunet_core.mini.poses.drafter import Drafter
-from stunet_core.mini.poses.given_thing import given_thing, given_whole
-from stunet_core.mini.poses.places import in_holes
+from stunet_core.mini.poses.drafter import Drafter, Shown
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
 from stunet_core.model.skeleton import Skeleton
 from stunet_core.model.walk import Clip
@@ -148,21 +146,15 @@ def drafted(drafter: Drafter, told: Told, words: Tensor, times: Tensor, size: tu
     return torch.cat(list(rows))
 
 
-def beside_given(drafter: Drafter, told: Told, words: Tensor, times: Tensor, mask: Tensor, given: Tensor) -> Tensor:
-    """Drafts (n f) 18 h w of clips of which something is given, as the nodes make them: of things in holes, and of what whole frames show.
+def beside_given(drafter: Drafter, told: Told, words: Tensor, times: Tensor, mask: Tensor, given: Tensor, loop: bool = False) -> Tensor:
+    """Drafts (n f) 18 h w of clips of which something is given, as the nodes make them; 0 where they make none.
 
     mask: (n f) 1 h w, 1 where to generate; given: (n f) 8 h w; times: n f; words: n p.
     """
     out, frames = [], times.shape[1]
     for k, when in enumerate(times):
-        row = slice(k * frames, (k + 1) * frames)
-        hole, whole = in_holes(mask[row, 0]), given_whole(mask[row, 0])
-        drawn = None
-        if hole is not None:
-            drawn = drafter.in_hole(told.pictures[k], told.shown[k], hole, *mask.shape[2:])
-        elif whole is not None and told.shown[k].tolist() == [True, False]:
-            thing = given_thing(whole, given[row], drafter.decode)
-            drawn = None if thing is None else drafter.of_given(words[k:k + 1], thing, when)
+        row, shown = slice(k * frames, (k + 1) * frames), Shown(words[k:k + 1], told.pictures[k], told.shown[k])
+        drawn, _ = drafter.beside_given(shown, mask[row, 0], given[row], when, loop)
         out.append(torch.zeros(frames, draft_channels(given.shape[1]), *mask.shape[2:]).to(given) if drawn is None else drawn.to(given))
     return torch.cat(out)
 

@@ -58,6 +58,9 @@ def main() -> None:
     parser.add_argument("--lab", type=Path, help="the trial's image model (run/k.pt) instead")
     parser.add_argument("--lab-autoencoder", type=Path, help="the trial's autoencoder (default: ae2.pt beside --lab)")
     parser.add_argument("--lab-video", type=Path, help="the trial's space-time stage, of that very image model")
+    parser.add_argument("--autoencoder", type=Path, help="any file with one (default: stage 1 of --runs)")
+    parser.add_argument("--live", action="store_true", help="the image stage's weights as they are, not their average, which after a "
+                        "short fall of the rate is of the time before")
     parser.add_argument("--figures", type=Path, help="JSON of `run.py bench quality` to be kept in the record")
     args = parser.parse_args()
     if args.lab_video and not args.lab:
@@ -70,7 +73,8 @@ def main() -> None:
         autoencoder = autoencoder_from_lab(args.lab_autoencoder or args.lab.with_name("ae2.pt"))
         record: dict[str, Any] = {"image": {"steps": steps, "from": "the trial's scripts"}}
     else:
-        model, autoencoder = load_mini(image_of(args.runs)), load_autoencoder(args.runs / "autoencoder" / "state.pt")
+        model = load_mini(image_of(args.runs), args.live)
+        autoencoder = load_autoencoder(args.autoencoder or args.runs / "autoencoder" / "state.pt")
         record = {name: stage(args.runs / name / "state.pt") for name in ("autoencoder", "text", "image", "poses")}
     frames, _ = frame_batch(np.random.default_rng(0), 48)
     export_image(args.out / "mini.safetensors", model, autoencoder, frames, about | record)

@@ -110,11 +110,12 @@ def main() -> None:
     autoencoder = load_autoencoder(args.autoencoder).to(accelerator.device)
     with accelerator.main_process_first():
         cache = ensure(args.data, args.scenes, "frames", seed=10, autoencoder=autoencoder)
-    words = read_state(args.out / "state.pt")["words"] if args.resume else None
-    frozen = args.frozen_words
+    before = read_state(args.out / "state.pt") if args.resume else {}
+    words, frozen = before.get("words"), before.get("frozen_words", args.frozen_words)
     trainer = (ImageTrainer(Mini(words), frozen) if words else new_trainer(args.init, args.text, frozen)).to(accelerator.device)
     mini = trainer.mini
-    run = start(args, accelerator, trainer, optimizer_of(trainer, args.lr), extra={"words": list(mini.tokenizer.words)})
+    extra = {"words": list(mini.tokenizer.words), "frozen_words": frozen}
+    run = start(args, accelerator, trainer, optimizer_of(trainer, args.lr), extra=extra)
     model = accelerator.prepare_model(trainer)
     model = torch.compile(model) if args.compile else model
     ids, empty = tokenised(cache, mini.tokenizer, mini.config.text_tokens), mini.ids([""])[0]

@@ -21,8 +21,7 @@ from ....stunet_core.mini.checkpoint import Checkpoint, load_checkpoint
 from ....stunet_core.mini.config import MiniConfig
 from ....stunet_core.mini.frame_time import TIME_CHANNELS, with_time
 from ....stunet_core.mini.inputs import beside_clip
-from ....stunet_core.mini.poses.drafter import Drafter
-from ....stunet_core.mini.poses.given_thing import given_thing, given_whole
+from ....stunet_core.mini.poses.drafter import Drafter, Shown
 from ....stunet_core.mini.poses.places import in_holes
 from ..runtime.notices import say
 from ..runtime.weight_cache import Shelf
@@ -31,7 +30,7 @@ from .conds import PerFrame, of_window
 from .reading import reading
 from .sampling import CIRCLE, DRAFTED, FRAMES, TIMES, told_times, wrap
 from .text import make_clip
-from .things import PLACES, THINGS, Things, draft, one_shown
+from .things import PLACES, THINGS, Things, draft
 from .vae import MiniVAE
 
 
@@ -111,21 +110,18 @@ class MiniModel(comfy.model_base.BaseModel):
         return beside_clip(mask, given, frames, None if drawn is None else drawn.to(given), loop)
 
     def beside_given(self, things: Things | None, mask: Tensor, given: Tensor, times: Tensor, clip: bool, loop: bool) -> Tensor | None:
-        """What is drafted in pictures, or frames of a `clip`, of which something is given (mask: f h w): the prompt's thing in its holes;
-        the thing of whole given frames in those that are made; else nothing, as what is given says itself where things are."""
-        mask, given = mask.cpu(), given.cpu()
-        hole = in_holes(mask)
-        if hole is not None:
-            return None if things is None else self.drafter.in_hole(things.pictures[0], things.shown[0], hole, *mask.shape[1:])
-        whole = given_whole(mask) if clip else None
-        if whole is None or not one_shown(things):
+        """What is drafted in pictures, or frames of a `clip`, of which something is given (mask: f h w): `Drafter.beside_given`.
+
+        Frames that are no clip have nothing to do with one another.
+        """
+        if things is None or (not clip and in_holes(mask) is None):
             return None
-        thing = given_thing(whole, given, self.drafter.decode)
-        if thing is None:
+        shown = Shown(things.words, things.pictures[0], things.shown[0])
+        drawn, nothing = self.drafter.beside_given(shown, mask.cpu(), given.cpu(), times, loop)
+        if nothing:
             say("no thing stands out in what is given, so the mini model cannot tell what moves, and soon draws what the prompt names. It "
                 "knows drawings of single things on a background; for photographs and footage take SD1.5 or SDXL")
-            return None
-        return self.drafter.of_given(things.words, thing, times, loop)
+        return drawn
 
     def encode_adm(self, **kwargs: Any) -> Tensor:
         """1 y: the pooled text, zeros for conditioning that carries none, and no time."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,8 +51,3 @@ def draft(drafter: Drafter, things: Things | None, places: Places | None, times:
         poses = placed(poses, places.first.to(poses), None if places.second is None else places.second.to(poses),
                        bool(things.shown[0, 1]), places.strength)
     return drafter.drawn(poses, things.pictures[0], things.shown[0], height, width)
-
-
-def one_shown(things: Things | None) -> TypeGuard[Things]:
-    """Whether a prompt shows one thing. The path of none is not known, and of two no one says which was given."""
-    return things is not None and bool(things.shown[0, 0]) and not bool(things.shown[0, 1])

@@ -9,10 +9,20 @@ from torch import Tensor, nn
 from ..autoencoder import Autoencoder
 from .draft import INSTANCES, drafts
 from .drawing import Drawing, decoded
-from .given_thing import GivenThing, drafts_of, gone_on, nearest_path
+from .given_thing import GivenThing, drafts_of, given_thing, given_whole, gone_on, nearest_path
+from .places import in_holes
 from .pose_head import PoseHead
 
 SHIFT = 16  # frames, by how much earlier or later than drawn from the seed a given thing may be in its motion
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a prompt shows. `words`: 1 p, pooled, without what pictures add; `pictures`: 2 9 12 12; `shown`: bool 2, which there are."""
+
+    words: Tensor
+    pictures: Tensor
+    shown: Tensor
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,20 @@ class Drafter:
     def drawn(self, poses: Tensor, pictures: Tensor, shown: Tensor, height: int, width: int) -> Tensor:
         """Drafts (f 18 h w) of f frames of height x width cells. poses: f 3 5; pictures: 2 9 12 12; shown: bool 2, which there are."""
         return drafts(poses, self.drawings(pictures, shown), self.encode, height, width)
+
+    def beside_given(self, things: Shown, mask: Tensor, given: Tensor, times: Tensor, loop: bool = False) -> tuple[Tensor | None, bool]:
+        """Drafts (f 18 h w) of a clip of which something is given: of the first thing in holes; of what whole frames show, if the prompt
+        shows one thing; None elsewhere, as what is given says itself where things are.
+
+        mask: f h w, 1 where to generate; given: f c h w; times: f. Returns with them whether nothing stood out in whole given frames.
+        """
+        hole, whole = in_holes(mask), given_whole(mask)
+        if hole is not None:
+            return self.in_hole(things.pictures, things.shown, hole, *mask.shape[1:]), False
+        if whole is None or things.shown.tolist() != [True, False]:  # the path of none is not known, and of two no one says which was given
+            return None, False
+        thing = given_thing(whole, given, self.decode)
+        return (None, True) if thing is None else (self.of_given(things.words, thing, times, loop), False)
 
     def in_hole(self, pictures: Tensor, shown: Tensor, hole: Tensor, height: int, width: int) -> Tensor:
         """Drafts (f 18 h w) of a prompt's first thing in the holes of frames, at the poses `hole` (f 5, `places.in_holes`)."""
