@@ -12,7 +12,7 @@ from stunet_core.mini.frame_time import drawn, evenly, with_time
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.inputs import beside, beside_clip, draft_channels
 from stunet_core.mini.noise import clip_noise
-from stunet_core.mini.poses.drafter import Drafter, Shown
+from stunet_core.mini.poses.drafter import Drafter, PromptThings
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
 from stunet_core.model.skeleton import Skeleton
 from stunet_core.model.walk import Clip
@@ -153,7 +153,7 @@ def beside_given(drafter: Drafter, told: Told, words: Tensor, times: Tensor, mas
     """
     out, frames = [], times.shape[1]
     for k, when in enumerate(times):
-        row, shown = slice(k * frames, (k + 1) * frames), Shown(words[k:k + 1], told.pictures[k], told.shown[k])
+        row, shown = slice(k * frames, (k + 1) * frames), PromptThings(words[k:k + 1], told.pictures[k], told.shown[k])
         drawn, _ = drafter.beside_given(shown, mask[row, 0], given[row], when, loop)
         out.append(torch.zeros(frames, draft_channels(given.shape[1]), *mask.shape[2:]).to(given) if drawn is None else drawn.to(given))
     return torch.cat(out)

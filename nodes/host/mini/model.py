@@ -21,7 +21,7 @@ from ....stunet_core.mini.checkpoint import Checkpoint, load_checkpoint
 from ....stunet_core.mini.config import MiniConfig
 from ....stunet_core.mini.frame_time import TIME_CHANNELS, with_time
 from ....stunet_core.mini.inputs import beside_clip
-from ....stunet_core.mini.poses.drafter import Drafter, Shown
+from ....stunet_core.mini.poses.drafter import Drafter, PromptThings
 from ....stunet_core.mini.poses.places import in_holes
 from ..runtime.notices import say
 from ..runtime.weight_cache import Shelf
@@ -116,7 +116,7 @@ class MiniModel(comfy.model_base.BaseModel):
         """
         if things is None or (not clip and in_holes(mask) is None):
             return None
-        shown = Shown(things.words, things.pictures[0], things.shown[0])
+        shown = PromptThings(things.words, things.pictures[0], things.shown[0])
         drawn, nothing = self.drafter.beside_given(shown, mask.cpu(), given.cpu(), times, loop)
         if nothing:
             say("no thing stands out in what is given, so the mini model cannot tell what moves, and soon draws what the prompt names. It "

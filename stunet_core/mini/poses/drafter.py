@@ -17,7 +17,7 @@ SHIFT = 16  # frames, by how much earlier or later than drawn from the seed a gi
 
 
 @dataclass(frozen=True)
-class Shown:
+class PromptThings:
     """What a prompt shows. `words`: 1 p, pooled, without what pictures add; `pictures`: 2 9 12 12; `shown`: bool 2, which there are."""
 
     words: Tensor
@@ -44,7 +44,8 @@ class Drafter:
         """Drafts (f 18 h w) of f frames of height x width cells. poses: f 3 5; pictures: 2 9 12 12; shown: bool 2, which there are."""
         return drafts(poses, self.drawings(pictures, shown), self.encode, height, width)
 
-    def beside_given(self, things: Shown, mask: Tensor, given: Tensor, times: Tensor, loop: bool = False) -> tuple[Tensor | None, bool]:
+    def beside_given(self, things: PromptThings, mask: Tensor, given: Tensor, times: Tensor,
+                     loop: bool = False) -> tuple[Tensor | None, bool]:
         """Drafts (f 18 h w) of a clip of which something is given: of the first thing in holes; of what whole frames show, if the prompt
         shows one thing; None elsewhere, as what is given says itself where things are.
 
