@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.common.models import Models
+from stunet_core.model.precision import half
 from training.common import sampling
 from training.common.data import SIZE, to_tensor
 from training.common.prompts import told_of
@@ -35,7 +36,7 @@ def told(models: Models, scenes: Sequence[Scene], captions: Sequence[str]) -> To
 @torch.no_grad()
 def decode(models: Models, z: Tensor) -> np.ndarray:
     """n 8 h w -> n H W 3 uint8"""
-    with torch.autocast("cpu", torch.bfloat16):
+    with half():
         return np.concatenate([to_uint8(models.autoencoder.decode(part.float()).float()) for part in z.split(FRAMES_AT_ONCE)])
 
 
@@ -51,7 +52,7 @@ def sample_images(models: Models, asked: Told, how: Asked, negative: str = "") -
     against = Told(models.ids([negative]), torch.zeros_like(asked.pictures[:1]), torch.zeros_like(asked.shown[:1])) if negative else None
     frames = []
     for start in range(0, len(asked), IMAGES_AT_ONCE):
-        with torch.autocast("cpu", torch.bfloat16):
+        with half():
             some = asked.part(start, IMAGES_AT_ONCE)
             z = sampling.sample_images(models.mini, models.autoencoder, some, replace(how, seed=how.seed + start), against)
         frames.append(decode(models, z))
@@ -66,7 +67,7 @@ def sample_clips(models: Models, asked: Told, frames: int, how: Asked) -> np.nda
     clips = []
     for start in range(0, len(asked), CLIPS_AT_ONCE):
         some = asked.part(start, CLIPS_AT_ONCE)
-        with torch.autocast("cpu", torch.bfloat16):
+        with half():
             z = sampling.sample_clips(models.mini, models.skeleton, models.autoencoder, some, frames, replace(how, seed=how.seed + start))
         pictures = decode(models, z)
         clips.append(pictures.reshape(len(some), frames, *pictures.shape[1:]))

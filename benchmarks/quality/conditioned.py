@@ -16,6 +16,7 @@ from benchmarks.common.models import Models
 from benchmarks.common.sampling import FRAMES, decode, encode, told
 from benchmarks.quality.images import psnr
 from stunet_core.mini.autoencoder import SCALE
+from stunet_core.model.precision import half
 from stunet_core.report.metrics import motion
 from training.common import sampling
 from training.common.cache import shares
@@ -62,7 +63,7 @@ def answer(models: Models, asked: Asked, keep: np.ndarray, seed: int, *, text: s
     kept = torch.from_numpy(keep)[:, None].float()
     prompt = told(models, [asked.scene], [asked.text if text is None else text])
     prompt = replace(prompt, shown=prompt.shown & shown & (text != ""))
-    with torch.autocast("cpu", torch.bfloat16):
+    with half():
         z = sampling.sample_clips(models.mini, models.skeleton, models.autoencoder, prompt, len(keep), replace(how, seed=seed),
                                   given=asked.z, keep=kept)
     return decode(models, z)

@@ -16,6 +16,7 @@ from stunet_core.mini.host import forward_clip
 from stunet_core.mini.inputs import beside_clip
 from stunet_core.mini.noise import clip_noise
 from stunet_core.mini.poses.drafter import Drafter
+from stunet_core.model.precision import half
 from stunet_core.model.walk import Clip
 from stunet_core.model.windows import windowed
 from training.common.sampling import STEADY, Asked, Told, drafted, heard, sample
@@ -56,7 +57,7 @@ def in_windows(models: Models, asked: Told, how: Asked, frames: int = FRAMES, ce
 
         return windowed(window, torch.cat([x, of_frame], dim=1), LENGTH, OVERLAP)[:, :-1]
 
-    with torch.autocast("cpu", torch.bfloat16):
+    with half():
         return decode(models, sample(predict, noise[0], how.steps, clips=1, averaged=STEADY))
 
 

@@ -21,6 +21,7 @@ from stunet_core.mini.noise import share
 from stunet_core.mini.poses.drafter import Drafter
 from stunet_core.mini.poses.places import placed, poses_of
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
+from stunet_core.model.precision import half
 from stunet_core.model.walk import Clip
 from training.common.sampling import DIFFERENCE, STEADY, Told, beside_given, heard
 
@@ -48,7 +49,7 @@ def edit(models: Models, task: Task, asked: Told, *, loop: bool = False, denoise
     if skeleton is None:
         raise ValueError("models: there is no skeleton to make clips with")
     frames = len(task.keep)
-    with torch.autocast("cpu", torch.bfloat16):
+    with half():
         given = torch.cat([models.autoencoder.encode(part).float() for part in pixels(task.given).split(AT_ONCE)])
     keep = cells(task.keep, SCALE)[:, None].float()  # f 1 h w
     noise = share(torch.randn(given.shape, generator=torch.Generator().manual_seed(seed)))
@@ -76,7 +77,7 @@ def edit(models: Models, task: Task, asked: Told, *, loop: bool = False, denoise
         bar = alphas_bar()[t]
         x = torch.where(keep > 0, add_noise(given, noise, bar), x)
         twice = torch.cat([x.repeat(2, 1, 1, 1), rest], dim=1)
-        with torch.autocast("cpu", torch.bfloat16):
+        with half():
             v = forward_clip(models.net, skeleton, twice, t.expand(2), context, y, clip)
         with_text, without = v.float().chunk(2)
         guess = bar.sqrt() * x - (1 - bar).sqrt() * (without + cfg * (with_text - without))
@@ -89,7 +90,7 @@ def edit(models: Models, task: Task, asked: Told, *, loop: bool = False, denoise
         return torch.where(keep > 0, given, guess)
 
     z = walk_down(clean, given, noise, steps, denoise)
-    with torch.autocast("cpu", torch.bfloat16):
+    with half():
         made = torch.cat([models.autoencoder.decode(part).float() for part in z.split(AT_ONCE)])
     return rearrange((made / 2 + 0.5).clamp(0, 1), "f c h w -> f h w c")
 

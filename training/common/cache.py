@@ -20,6 +20,7 @@ from torch import Tensor
 from stunet_core.mini.autoencoder import SCALE, Autoencoder
 from stunet_core.mini.inputs import SLOTS
 from stunet_core.mini.poses.draft import encoded, instances, painted
+from stunet_core.model.precision import half
 
 from ..world import Scene, caption, labels, render
 from ..world.sprites import sprite
@@ -123,7 +124,7 @@ def encode(model: Autoencoder, frames: np.ndarray) -> Tensor:
 
 def encode_some(model: Autoencoder, pixels: Tensor) -> Tensor:
     """n 3 H W in [-1, 1] -> n 8 h w"""
-    with torch.autocast(pixels.device.type, torch.bfloat16):
+    with half(pixels.device):
         return model.encode(pixels.to(model.mean.device))  # type: ignore[arg-type]
 
 

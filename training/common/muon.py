@@ -11,15 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stunet_core.model.precision import multiplies_bfloat16
+
 QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's coefficients: singular values between 0.7 and 1.2 after five rounds
 ROUNDS = 5
 LIKE_ADAM = 0.2  # root mean square of an update (Moonlight, eq. 4)
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """The nearest matrices with all singular values about 1, by Newton-Schulz iteration in bf16: n r c -> n r c"""
+    """The nearest matrices with all singular values about 1, by Newton-Schulz iteration, in bf16 where that is fast: n r c -> n r c"""
     a, b, c = QUINTIC
-    x = matrices.bfloat16()
+    x = matrices.bfloat16() if multiplies_bfloat16(matrices.device) else matrices.float()
     tall = x.shape[-2] > x.shape[-1]
     if tall:
         x = x.mT

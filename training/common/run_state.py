@@ -17,6 +17,8 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
+from stunet_core.model.precision import mixed_precision
+
 DIVERGED = 1.7  # times the best loss so far
 
 
@@ -208,6 +210,12 @@ def add_arguments(parser: argparse.ArgumentParser, stage: str, *, steps: int, le
     parser.add_argument("--resume", action="store_true", help="go on exactly where the last checkpoint was written")
     parser.add_argument("--minutes", type=float, default=5.0, help="from one checkpoint to the next (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("runs") / stage)
+
+
+def accelerate() -> Accelerator:
+    """A GPU if there is one, else the CPU; bf16 where that is fast."""
+    cuda = torch.cuda.is_available()
+    return Accelerator(cpu=not cuda, mixed_precision=mixed_precision(torch.device("cuda" if cuda else "cpu")))
 
 
 def start(args: argparse.Namespace, accelerator: Accelerator, model: nn.Module, optimizer: torch.optim.Optimizer, **options: Any) -> Run:

@@ -4,10 +4,13 @@ import argparse
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import torch
+
 from launch.environment import COMFYUI
+from stunet_core.model.precision import multiplies_bfloat16
 from stunet_core.model.strides import PRESETS
 
-PRECISIONS = ("bf16", "fp32")
+PRECISIONS = ("auto", "bf16", "fp32")
 ABOUT = """Train temporal layers for your own checkpoint on your own videos; the checkpoint itself stays as it is.
 
   python run.py train own --checkpoint sd15.safetensors --videos my_videos --out runs/mine
@@ -50,6 +53,12 @@ class Settings:
     export_steps: int
     stop: int | None
     resume: bool
+
+    @property
+    def half(self) -> bool:
+        """Whether to compute in bf16."""
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return self.precision == "bf16" or (self.precision == "auto" and multiplies_bfloat16(device))
 
     def __post_init__(self) -> None:
         least_of = {"frames": 2, "size": 8} | dict.fromkeys(("steps", "batch", "accumulate", "log_steps", "export_steps"), 1)
@@ -96,7 +105,8 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--warmup", type=int, default=200, help="steps until that rate (default: %(default)s)")
     how.add_argument("--decay", type=int, default=2000, help="last steps, over which it falls to 0 (default: %(default)s)")
     how.add_argument("--ema", type=float, default=0.999, help="of the averaged weights, which are what is exported (default: %(default)s)")
-    how.add_argument("--precision", choices=PRECISIONS, default="bf16", help="(default: %(default)s)")
+    how.add_argument("--precision", choices=PRECISIONS, default="auto",
+                     help="auto: bf16 where the device multiplies it natively (default: %(default)s)")
     how.add_argument("--lean", action="store_true", help="gradient checkpointing: much less memory, about a third more time")
     how.add_argument("--seed", type=int, default=0)
 

@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def train(settings: Settings) -> None:
-    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision={"bf16": "bf16", "fp32": "no"}[settings.precision])
+    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="bf16" if settings.half else "no")
     if accelerator.distributed_type in SHARDED:
         raise ValueError(f"{accelerator.distributed_type} is not supported: start with DDP (accelerate launch --multi_gpu)")
     image, clips = prepare(settings, accelerator)
@@ -99,7 +99,7 @@ def prepare(settings: Settings, accelerator: Accelerator) -> tuple[ImageModel, l
     recipe = cache.Recipe(settings.fps, settings.size, " ".join(names))
     missing = cache.missing(settings.cache, videos, recipe)
     accelerator.wait_for_everyone()  # all have looked before one writes
-    dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[settings.precision]
+    dtype = torch.bfloat16 if settings.half else torch.float32
     image, encoders = load(settings.checkpoint, settings.comfyui, dtype, encoders=bool(missing), vae=settings.vae)
     sizes = buckets(settings.size, image.multiple)
     if encoders is not None:

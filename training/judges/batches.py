@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stunet_core.mini.autoencoder import Autoencoder
+from stunet_core.model.precision import half
 
 from ..common.data import FRAMES
 from ..common.data import SIZE as WHOLE
@@ -30,7 +31,7 @@ def round_trip(model: Autoencoder) -> RoundTrip:
 
     @torch.no_grad()
     def run(x: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
+        with half():
             z = model.encode(x).float()
             return model.decode(z + 0.1 * torch.randn_like(z)).float().clamp(-1, 1)
 

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 from stunet_core.mini.autoencoder import Autoencoder
 
 from ..common.data import frame_batch, to_tensor
 from ..common.load import load_autoencoder
-from ..common.run_state import add_arguments, start
+from ..common.run_state import accelerate, add_arguments, start
 from ..common.sheets import save_sheet, to_uint8
 
 CROP = 128
@@ -115,7 +114,7 @@ def main() -> None:
     parser.add_argument("--init", type=Path, help="begin with the autoencoder of this file (state.pt, .safetensors, the trial's ae2.pt)")
     args = parser.parse_args()
 
-    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="bf16")
+    accelerator = accelerate()
     torch.manual_seed(args.seed)
     frames = rendered(args.out / f"frames_{args.frames}.npy", args.frames, args.seed)
     tested, _ = frame_batch(np.random.default_rng([args.seed, 1 << 30]), 128, held_out=True)

@@ -10,13 +10,13 @@ import argparse
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 from stunet_core.mini.autoencoder import Autoencoder
 from stunet_core.mini.frame_time import with_time
 from stunet_core.mini.inputs import beside
 from stunet_core.mini.schedule import add_noise, alphas_bar, velocity
+from stunet_core.model.precision import half
 
 from ..common.batches import IMAGE_SHARES, Batch, draw_batch, tokenised, told
 from ..common.cache import ensure
@@ -26,7 +26,7 @@ from ..common.losses import LabelHeads, draw_timesteps, pose_loss
 from ..common.mini import Mini, fill_grown
 from ..common.muon import Muon
 from ..common.prompts import sheet_prompts
-from ..common.run_state import Run, add_arguments, averaged, read_state, start
+from ..common.run_state import Run, accelerate, add_arguments, averaged, read_state, start
 from ..common.sampling import Asked, sample_images
 from ..common.sheets import save_sheet
 from ..world import KINDS, vocabulary
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true", help="torch.compile: a few minutes first, then some percent faster")
     args = parser.parse_args()
 
-    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="bf16")
+    accelerator = accelerate()
     torch.manual_seed(args.seed)
     autoencoder = load_autoencoder(args.autoencoder).to(accelerator.device)
     with accelerator.main_process_first():
@@ -138,7 +138,7 @@ def main() -> None:
 def sheet(run: Run, mini: Mini, autoencoder: Autoencoder, path: Path) -> None:
     """Two samples of each prompt of the sheet with the averaged weights."""
     told = sheet_prompts(mini, autoencoder)
-    with run.averaged(), torch.autocast(run.device.type, torch.bfloat16):
+    with run.averaged(), half(run.device):
         frames = [autoencoder.decode(sample_images(mini, autoencoder, told, Asked(seed=seed))).float() for seed in (0, 1)]
     save_sheet(path, torch.cat(frames), len(told))
 

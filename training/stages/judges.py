@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stunet_core.model.precision import half
+
 from ..common.data import FRAMES, SIZE
 from ..common.load import load_autoencoder
 from ..common.run_state import Run, Schedule
@@ -68,7 +70,7 @@ def fit(net: nn.Module, batch: Callable[[np.random.Generator], Batch], loss_of: 
         rng = run.rng(seed)
         torch.manual_seed(int(rng.integers(1 << 31)))
         x, target = batch(rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with half():
             loss = loss_of(net, x, target)
         loss.backward()
         run.update(loss)

@@ -8,7 +8,6 @@ import argparse
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 from stunet_core.checkpoints.weights import load_skeleton as load_file
@@ -18,6 +17,7 @@ from stunet_core.mini.host import forward_clip
 from stunet_core.mini.inputs import beside_clip
 from stunet_core.mini.noise import clip_noise
 from stunet_core.mini.schedule import add_noise, alphas_bar, velocity
+from stunet_core.model.precision import half
 from stunet_core.model.skeleton import Skeleton
 from stunet_core.model.walk import Clip
 
@@ -29,11 +29,12 @@ from ..common.losses import draw_timesteps
 from ..common.mini import Mini, new_skeleton
 from ..common.muon import Muon
 from ..common.prompts import sheet_prompts
-from ..common.run_state import Run, add_arguments, start
+from ..common.run_state import Run, accelerate, add_arguments, start
 from ..common.sampling import STEADY, Asked, sample_clips
 from ..common.sheets import save_sheet
 
 ON_THINGS = 3.0  # weight of a cell on a thing against one of background, until the learning rate falls
+CHANGE = 2.0  # weight of how an error changes from frame to frame, which is what flickers, against the error itself
 
 
 class Inflated(nn.Module):
@@ -45,7 +46,19 @@ class Inflated(nn.Module):
         self._mini = [mini]
 
     def forward(self, batch: Batch, t: Tensor, noise: Tensor, bar: Tensor, on_things: float) -> dict[str, Tensor]:
-        """t: b; noise: b f 8 h w; bar: b 1 1 1 1 -> `loss`, and `mse`, which is not weighted"""
+        """t: b; noise: b f 8 h w; bar: b 1 1 1 1 -> `loss`; `mse` and `change`, which are not weighted.
+
+        Of a guess v the mean of what may be right is best by the error's square, and by that of any linear map of it: to weigh its change
+        over time more teaches the same, but what flickers first.
+        """
+        wrong = self.wrong(batch, t, noise, bar)
+        weight = batch.weight(on_things)
+        square, change = wrong.square(), (wrong[:, 1:] - wrong[:, :-1]).square() / 2
+        return {"loss": (square * weight).mean() + CHANGE * (change * weight[:, 1:]).mean(), "mse": square.detach().mean(),
+                "change": change.detach().mean()}
+
+    def wrong(self, batch: Batch, t: Tensor, noise: Tensor, bar: Tensor) -> Tensor:
+        """t: b; noise: b f 8 h w; bar broadcasts -> b f 8 h w, what the guess has too much of v"""
         mini, (b, f) = self._mini[0], batch.z.shape[:2]
         with torch.no_grad():
             context, pooled, _, _ = told(mini, batch)
@@ -53,8 +66,7 @@ class Inflated(nn.Module):
             rest = beside_clip(1 - batch.keep.flatten(0, 1), batch.given.flatten(0, 1), f, batch.drafts.flatten(0, 1))
             x = torch.cat([add_noise(batch.z, noise, bar).flatten(0, 1), rest], dim=1)
         v = forward_clip(mini.unet, self.skeleton, x, t, context, y, Clip(b, f)).float().unflatten(0, (b, f))
-        error = (v - velocity(batch.z, noise, bar)).square()
-        return {"loss": (error * batch.weight(on_things)).mean(), "mse": error.detach().mean()}
+        return v - velocity(batch.z, noise, bar)
 
 
 def optimizer_of(skeleton: Skeleton, learning_rate: float) -> Muon:
@@ -78,7 +90,7 @@ def main() -> None:
     parser.add_argument("--sheets", type=int, default=400, help="steps from one contact sheet to the next")
     args = parser.parse_args()
 
-    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="bf16")
+    accelerator = accelerate()
     torch.manual_seed(args.seed)
     autoencoder, mini = load_autoencoder(args.autoencoder).to(accelerator.device), load_mini(args.image).to(accelerator.device)
     with accelerator.main_process_first():
@@ -104,7 +116,7 @@ def main() -> None:
         with accelerator.autocast():
             out = model(batch.to(accelerator.device), t, noise, bars[t][:, None, None, None, None], on_things)
         accelerator.backward(out["loss"])
-        run.update(out["loss"], log_every=20, mse=float(out["mse"]))
+        run.update(out["loss"], log_every=20, mse=float(out["mse"]), change=float(out["change"]))
         if run.main and run.step % args.sheets == 0:
             sheet(run, mini, skeleton, autoencoder, args.out / f"sheet_{run.step:06d}.png", max(args.frames))
     run.save()
@@ -115,7 +127,7 @@ def sheet(run: Run, mini: Mini, skeleton: Skeleton, autoencoder: Autoencoder, pa
     told = sheet_prompts(mini, autoencoder)
     some = torch.linspace(0, frames - 1, 8).round().long()
     rows = []
-    with run.averaged(), torch.autocast(run.device.type, torch.bfloat16):
+    with run.averaged(), half(run.device):
         for k in range(len(told)):
             clip = sample_clips(mini, skeleton, autoencoder, told.part(k, 1), frames, Asked(steps=12, seed=k, averaged=STEADY))
             rows.append(autoencoder.decode(clip[some.to(clip.device)]).float())

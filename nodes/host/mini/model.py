@@ -23,6 +23,7 @@ from ....stunet_core.mini.frame_time import TIME_CHANNELS, with_time
 from ....stunet_core.mini.inputs import beside_clip
 from ....stunet_core.mini.poses.drafter import Drafter, PromptThings
 from ....stunet_core.mini.poses.places import in_holes
+from ....stunet_core.model.precision import cpu_multiplies_bfloat16
 from ..runtime.notices import say
 from ..runtime.weight_cache import Shelf
 from ..walk.apply import SAID
@@ -212,9 +213,3 @@ def dtypes(device: torch.device, parameters: int) -> tuple[torch.dtype, torch.dt
     if dtype == torch.float32 and not told and mm.is_device_cpu(device) and cpu_multiplies_bfloat16():
         return torch.bfloat16, None
     return dtype, mm.unet_manual_cast(dtype, device, supported)
-
-
-def cpu_multiplies_bfloat16() -> bool:
-    """Whether this CPU has AMX or AVX-512 bf16 instructions (no: torch would emulate them, slowly)."""
-    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))

@@ -22,7 +22,7 @@ from einops import rearrange
 from torch import Tensor
 
 from ....stunet_core.model.attention import attend
-from ..mini.model import cpu_multiplies_bfloat16
+from ....stunet_core.model.precision import cpu_multiplies_bfloat16
 from ..runtime.streamed import unstreamed
 from ..walk.apply import SAID
 from ..walk.conditioning import check_vae
