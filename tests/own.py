@@ -91,8 +91,9 @@ def two_processes(told: list[str]) -> str:
     return printed[0]
 
 
-def write_sd15(path: Path, vae: Path) -> None:
-    """A checkpoint that ComfyUI takes for SD1.5: its widths and text encoder, two levels of one block, all at random; and a TAESD.
+def write_sd15(path: Path, vae: Path | None = None) -> None:
+    """A checkpoint that ComfyUI takes for SD1.5: its widths and text encoder, two levels of one block, all at random; and a TAESD, in
+    a file of its own or in the checkpoint.
 
     Run it in a process that has ComfyUI in its search path.
     """
@@ -118,5 +119,8 @@ def write_sd15(path: Path, vae: Path) -> None:
     tensors = {f"model.diffusion_model.{name}": tensor for name, tensor in unet.state_dict().items()}
     words = {name if name.startswith("text_model.") else f"text_model.{name}": tensor for name, tensor in text.state_dict().items()}
     tensors |= {f"cond_stage_model.transformer.{name}": tensor for name, tensor in words.items()}
+    if vae is None:
+        tensors |= {f"first_stage_model.{name}": tensor for name, tensor in small_vae.state_dict().items()}
+    else:
+        save_file(small_vae.state_dict(), str(vae))
     save_file({name: tensor.half().contiguous() for name, tensor in tensors.items()}, str(path))
-    save_file(small_vae.state_dict(), str(vae))

@@ -1,16 +1,15 @@
-"""Templates as the frontend draws them, made from their API forms: nodes in columns, so that every link runs to the right.
+"""Templates as the frontend draws them, made from their API forms: in groups (`tools/arrange.py`), so that every link runs to the right.
 
-`python -m tools.draw_workflows [NAME ...]` reads `workflows/api/NAME.json` and writes `workflows/TITLE.json`
-(`tools/templates.py`). What only the drawn form
-has stays as it was there: the note, its size and the workflow's id; for a new template give the note's text with `--note`. What inputs a
-node has is asked of a headless ComfyUI.
+`python -m tools.draw_workflows [NAME ...]` reads `workflows/api/NAME.json` and writes `workflows/TITLE.json` (`tools/templates.py`). What
+only the drawn form has stays as it was there: the note and the workflow's id; for a new template give the note's text with `--note`. What
+inputs a node has is asked of a headless ComfyUI.
 """
 
 import argparse
 import json
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,8 @@ from typing import Any
 from launch.client import Workflow
 from launch.server import Server
 from tools import templates
+from tools.arrange import arrange
 
-LEFT, TOP, TITLE = 40, 60, 30           # pixels of the canvas; a node's title stands above its position
-ACROSS, DOWN = 60, 70                   # between columns, between nodes
 SLOT, WIDGET, TEXT = 20, 25, 90         # heights of a socket, a widget, a text of several lines
 WIDTH = 320
 WIDTHS = {"CLIPTextEncode": 340, "SaveVideo": 400, "STUNetApply": 340, "STUNetFitStyle": 340, "STUNetFitWords": 340, "STUNetMaskPath": 340,
@@ -69,24 +67,6 @@ def linked(value: Any) -> bool:
     return isinstance(value, list)
 
 
-def columns(nodes: Workflow) -> dict[str, int]:
-    """The column of each node: right of all that it takes from; what is loaded stands just left of what takes it."""
-    before = {name: {value[0] for value in node["inputs"].values() if linked(value)} for name, node in nodes.items()}
-    after = {name: {other for other in nodes if name in before[other]} for name in nodes}
-
-    def depth(name: str) -> int:
-        return 1 + max((depth(other) for other in before[name]), default=-1)
-
-    found = {name: depth(name) for name in nodes}
-    return {name: max(0, min(found[other] for other in after[name]) - 1) if after[name] and not before[name] and not loads(nodes[name])
-            else found[name] for name in nodes}
-
-
-def loads(node: dict[str, Any]) -> bool:
-    """Whether it loads the model, which stands at the left."""
-    return node["class_type"] == "STUNetLoadMini"
-
-
 def size_of(node: dict[str, Any], inputs: Sequence[Input], info: Info) -> list[int]:
     """Width and height of a node, its title not counted."""
     kind = node["class_type"]
@@ -95,50 +75,16 @@ def size_of(node: dict[str, Any], inputs: Sequence[Input], info: Info) -> list[i
     return [WIDTHS.get(kind, WIDTH), 16 + SLOT * slots + widgets + SHOWS.get(kind, 0)]
 
 
-def placed(nodes: Workflow, sizes: dict[str, list[int]], infos: dict[str, Info], note: list[int]) -> tuple[dict[str, list[int]], list[int]]:
-    """Where each node stands, and where the note does: under the loader, at the left."""
-    column = columns(nodes)
-    rows: dict[str, float] = {}
-    at: dict[str, list[int]] = {}
-    x, note_at = LEFT, [LEFT, TOP]
-    for number in range(max(column.values()) + 1):
-        names = [name for name in nodes if column[name] == number]
-        names.sort(key=lambda name: (lane(nodes[name], infos[nodes[name]["class_type"]]), rank(nodes, name, rows), int(name)))
-        y = TOP
-        for row, name in enumerate(names):
-            rows[name] = row
-            at[name] = [x, y]
-            y += sizes[name][1] + DOWN
-        widest = max([sizes[name][0] for name in names] + ([note[0]] if number == 0 else []))
-        if number == 0:
-            note_at = [x, y]
-        x += widest + ACROSS
-    return at, note_at
-
-
-def lane(node: dict[str, Any], info: Info) -> int:
-    """The models above, then prompts, then all else."""
-    return 0 if "MODEL" in info["output"] or loads(node) else 1 if node["class_type"] == "CLIPTextEncode" else 2
-
-
-def rank(nodes: Workflow, name: str, rows: dict[str, float]) -> float:
-    """How far down a node stands in its lane: as what it takes from."""
-    above = [rows[value[0]] for value in nodes[name]["inputs"].values() if linked(value)]
-    return sum(above) / len(above) if above else 1.5
-
-
 def drawn(nodes: Workflow, infos: dict[str, Info], was: dict[str, Any], text: str, name: str) -> dict[str, Any]:
     """The drawn form of a workflow whose note says `text`. `was`: its drawn form until now, or {}."""
     inputs = {key: inputs_of(infos[node["class_type"]]) for key, node in nodes.items()}
     sizes = {key: size_of(node, inputs[key], infos[node["class_type"]]) for key, node in nodes.items()}
     lines = sum(1 + len(line) // NOTE_LINE for line in text.split("\n"))
     note_size = [WIDTH, 40 + 20 * lines]
-    at, note_at = placed(nodes, sizes, infos, note_size)
-    column = columns(nodes)
     links: list[list[Any]] = []
     out = []
-    for order, key in enumerate(sorted(nodes, key=lambda key: (column[key], at[key][1]))):
-        node, info = nodes[key], infos[nodes[key]["class_type"]]
+    for key, node in nodes.items():
+        info = infos[node["class_type"]]
         slots: list[dict[str, Any]] = []
         for each in sorted(inputs[key], key=lambda each: each.widget):
             slot: dict[str, Any] = {"name": each.name, "type": each.type}
@@ -161,7 +107,7 @@ def drawn(nodes: Workflow, infos: dict[str, Info], was: dict[str, Any], text: st
         values += [button for each in inputs[key] for button in each.last]
         title = node.get("_meta", {}).get("title")
         out.append({
-            "id": int(key), "type": node["class_type"], "pos": at[key], "size": sizes[key], "flags": {}, "order": order, "mode": 0,
+            "id": int(key), "type": node["class_type"], "pos": [0, 0], "size": sizes[key], "flags": {}, "order": 0, "mode": 0,
             "inputs": slots,
             "outputs": [{"name": label, "type": type_, "links": []} for label, type_ in outputs],
             "properties": {"Node name for S&R": node["class_type"]}, "widgets_values": values,
@@ -171,12 +117,12 @@ def drawn(nodes: Workflow, infos: dict[str, Info], was: dict[str, Any], text: st
     note_id = next((node["id"] for node in was.get("nodes", []) if node["type"] == "MarkdownNote"), 0)
     if not note_id or str(note_id) in nodes:
         note_id = max(map(int, nodes)) + 1
-    out.append({"id": note_id, "type": "MarkdownNote", "pos": note_at, "size": note_size, "order": len(out), **NOTE,
+    out.append({"id": note_id, "type": "MarkdownNote", "pos": [0, 0], "size": note_size, "order": 0, **NOTE,
                 "widgets_values": [text]})
-    return {
+    return arrange({
         "id": was.get("id", str(uuid.uuid5(uuid.NAMESPACE_URL, f"stunet/{name}"))), "revision": 0,
         "last_node_id": max(node["id"] for node in out), "last_link_id": len(links), "nodes": out, "links": links, "groups": [],
-        "config": {}, "extra": was.get("extra", {"ds": {"scale": 0.7, "offset": [60, 160]}}), "version": 0.4}
+        "config": {}, "extra": was.get("extra", {"ds": {"scale": 0.7, "offset": [60, 160]}}), "version": 0.4})
 
 
 def note_of(was: dict[str, Any]) -> str:
@@ -184,19 +130,25 @@ def note_of(was: dict[str, Any]) -> str:
     return next(node["widgets_values"][0] for node in was["nodes"] if node["type"] == "MarkdownNote")
 
 
+def draw(names: Sequence[str], notes: Mapping[str, str]) -> None:
+    """Write the drawn forms of templates; `notes` says what some of their notes say from now on."""
+    with Server(Path(sys.executable)) as server:
+        infos = server.client.json("/object_info")
+    for name in names:
+        target = templates.drawn_form(name)
+        was = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {}
+        nodes = json.loads(templates.api_form(name).read_text(encoding="utf-8"))
+        new = drawn(nodes, infos, was, notes[name] if name in notes else note_of(was), name)
+        target.write_text(json.dumps(new, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="workflows to draw (default: all)")
     parser.add_argument("--note", help="what the note of the workflows says from now on")
     args = parser.parse_args()
-
-    with Server(Path(sys.executable)) as server:
-        infos = server.client.json("/object_info")
-    for name in args.names or templates.names():
-        target = templates.drawn_form(name)
-        was = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {}
-        new = drawn(json.loads(templates.api_form(name).read_text(encoding="utf-8")), infos, was, args.note or note_of(was), name)
-        target.write_text(json.dumps(new, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    names = args.names or templates.names()
+    draw(names, dict.fromkeys(names, args.note) if args.note else {})
 
 
 if __name__ == "__main__":

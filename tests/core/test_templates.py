@@ -16,13 +16,16 @@ from stunet_core.mini.prompt.caption import NAMELESS
 from stunet_core.mini.prompt.prompt import Prompt
 from stunet_core.mini.prompt.reader import read_prompt
 from stunet_core.mini.prompt.tables import load_tables
-from tools import templates
+from tools import templates, twins
+from tools.arrange import grouped
 
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 WEIGHTS = WORKFLOWS.parent / "weights"
 TITLE = 30  # pixels of a node's title, above its position
 ADDED = ("fixed", "image")  # the frontend's own widgets: what becomes of a seed, a button to upload
 NAMES = templates.names()
+TWINS = [twins.name_of(name) for name in twins.PROMPTS]
+MINI = [name for name in NAMES if name not in TWINS]  # templates for the bundled weights
 
 
 def api(name: str) -> dict[str, dict[str, Any]]:
@@ -82,6 +85,23 @@ def test_no_link_runs_backwards_and_no_node_covers_another(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_every_node_stands_in_one_group_that_says_what_it_is_for(name: str) -> None:
+    workflow = drawn(name)
+    frames = {group["title"]: group["bounding"] for group in workflow["groups"]}
+    titles = {node["id"]: title for title, nodes in grouped(workflow).items() for node in nodes}
+    assert len(frames) == len(workflow["groups"])
+    for node in workflow["nodes"]:
+        (x, y), (width, height) = node["pos"], node["size"]
+        inside = [title for title, (left, top, across, high) in frames.items()
+                  if left <= x and x + width <= left + across and top <= y - TITLE and y + height <= top + high]
+        assert inside == ([] if node["type"] == "MarkdownNote" else [titles[node["id"]]])
+    boxes = [(x, y, x + width, y + height) for x, y, width, height in frames.values()]
+    for k, (x0, y0, x1, y1) in enumerate(boxes):
+        for left, top, right, bottom in boxes[:k]:
+            assert x1 <= left or right <= x0 or y1 <= top or bottom <= y0, "two groups overlap"
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_drawn_form_says_what_the_api_form_says(name: str) -> None:
     """Values of widgets are a list without names: those of the API form stand there in their inputs' order."""
     workflow, nodes = drawn(name), api(name)
@@ -100,7 +120,7 @@ def test_the_drawn_form_says_what_the_api_form_says(name: str) -> None:
             said[slot["name"]] for slot in widgets if not slot["link"]]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MINI)
 def test_what_is_made_fits_the_mini_model(name: str) -> None:
     """It draws 256x256, with latents of its own, and its guidance is 1.5 to 2.5; things are placed as surely as it learned."""
     for node in api(name).values():
@@ -148,6 +168,14 @@ def test_its_note_says_what_takes_the_examples_place(name: str) -> None:
     assert "copy" not in note and "workflows/input" not in note
 
 
+@pytest.mark.parametrize("name", list(twins.PROMPTS))
+def test_a_twin_is_its_template_with_another_model(name: str) -> None:
+    """And asks for nothing that only the bundled weights have."""
+    assert api(twins.name_of(name)) == twins.twin(name, api(name)), "python -m tools.twins writes it anew"
+    kinds = {node["class_type"] for node in api(twins.name_of(name)).values()}
+    assert "CheckpointLoaderSimple" in kinds and not kinds & {"STUNetLoadMini", "STUNetPlaces", "STUNetThingFromPicture"}
+
+
 def test_no_input_lies_there_for_nothing() -> None:
     used = {value for name in NAMES for node in api(name).values() for value in node["inputs"].values() if isinstance(value, str)}
     assert {path.name for path in (WORKFLOWS / "input").iterdir()} <= used
@@ -160,7 +188,7 @@ def read() -> Callable[[str, tuple[str, ...]], Prompt]:
     return lambda text, own: read_prompt(text, book, tables, own)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MINI)
 def test_its_prompts_are_understood_to_the_last_word(name: str, read: Callable[[str, tuple[str, ...]], Prompt]) -> None:
     """What is left out, or read as another word, would be a note; a thing that the model never learned has no name there."""
     texts = [node["inputs"][label] for node in api(name).values() for label in ("text", "caption") if label in node["inputs"]]

@@ -15,7 +15,7 @@ from PIL import Image
 
 from launch.client import Client, Run
 from stunet_core.editing.mask_path import between, read_boxes
-from tests.host.conftest import WORKFLOWS, api_form
+from tests.host.conftest import TWINS, WORKFLOWS, api_form
 from tests.host.video import decode
 from tools import templates
 from training.judges.judges import Judges
@@ -136,6 +136,19 @@ def test_a_drawing_of_ones_own_moves_as_its_prompt_says(finished: Callable[[str]
     others = judges.gallery(judges.objects, "flat")
     among = Gallery(("mascot", *others.names), torch.cat([embed(judges.looks, [cut(mascot, where)]), others.vectors]))
     assert np.mean([name == "mascot" for name in judges.nearest(frames[::8], among)]) > 0.5
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_a_twin_for_sd15_makes_a_clip_of_what_it_is_given(name: str, finished: Callable[[str], Run], client: Client) -> None:
+    """Of a small checkpoint of random weights, so nothing is drawn: frames are there, of the right size, and given pixels stay."""
+    (file,) = finished(name).saved()
+    frames = decode(client.download(file)).frames.astype(np.float32)
+    assert frames.shape == ({"extend_sd15": 10}.get(name, 5), 64, 96 if name == "outpaint_sd15" else 64, 3)
+    assert frames.std(axis=(1, 2)).mean(axis=-1).min() > 4, "a frame is blank"
+    if name == "image_to_video_sd15":
+        rocket = cv2.imread(str(WORKFLOWS / "input" / "stunet_rocket.png"))[..., ::-1]
+        given = cv2.resize(rocket, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32)
+        assert np.abs(frames[0] - given).mean() < 8 < np.abs(frames[-1] - given).mean(), "grey levels, after the codec"
 
 
 def test_cores_nodes_make_the_same_clip(finished: Callable[[str], Run], client: Client) -> None:
