@@ -188,7 +188,8 @@ def make_clip(options: argparse.Namespace) -> int:
 def serve(options: argparse.Namespace) -> int:
     python, comfyui = chosen_comfyui(options.comfyui)
     BASE.mkdir(parents=True, exist_ok=True)
-    extra = ["--extra-model-paths-config", str(models_config(comfyui, BASE))] if options.comfyui else []
+    extra = ["--preview-method", "auto"]
+    extra += ["--extra-model-paths-config", str(models_config(comfyui, BASE))] if options.comfyui else []
     with Server(python, comfyui=comfyui, port=options.port, arguments=extra) as server:
         environment.say(f"\nComfyUI with STUNet: {server.url}   (Ctrl-C stops it)")
         return server.wait()

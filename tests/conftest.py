@@ -41,7 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A ComfyUI on a free port whose only custom node is this pack; what it prints is in `comfyui.log`."""
     base = tmp_path_factory.mktemp("comfyui")
-    with Server(Path(sys.executable), base=base, settings=SETTINGS, log=base / "comfyui.log") as server:
+    with Server(Path(sys.executable), base=base, settings=SETTINGS, arguments=["--preview-method", "auto"],
+                log=base / "comfyui.log") as server:
         yield server
 
 

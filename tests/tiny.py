@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from stunet_core.checkpoints.weights import save_skeleton
 from stunet_core.mini.autoencoder import Autoencoder
-from stunet_core.mini.checkpoint import save_checkpoint
+from stunet_core.mini.checkpoint import Checkpoint, save_checkpoint
 from stunet_core.mini.config import MiniConfig
 from stunet_core.mini.frame_time import with_time
 from stunet_core.mini.picture_encoder import PictureEncoder
@@ -91,5 +91,6 @@ def write_weights(folder: Path, mini: str = "mini.safetensors", temporal: str = 
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer(WORDS)
     text = seeded(lambda: TextEncoder(CONFIG, len(tokenizer)), 2)
-    save_checkpoint(folder / mini, CONFIG, tokenizer, text, pictures(), pose_head(), autoencoder(), unet(), latent_rgb=RGB)
+    parts = Checkpoint(CONFIG, tokenizer, text, pictures(), pose_head(), autoencoder(), unet().state_dict(), RGB)
+    save_checkpoint(folder / mini, parts)
     save_skeleton(folder / temporal, skeleton(), {})

@@ -24,7 +24,7 @@ WIDTH = 320
 WIDTHS = {"CLIPTextEncode": 340, "SaveVideo": 400, "STUNetApply": 340, "STUNetFitStyle": 340, "STUNetFitWords": 340, "STUNetMaskPath": 340,
           "STUNetClipReport": 400, "CreateVideo": 270, "ImageBatch": 270, "ImageStitch": 270}
 SHOWS = {"STUNetExamplePicture": 270, "STUNetFrameOfClip": 270, "LoadImage": 270, "LoadImageMask": 270, "LoadVideo": 270, "SaveVideo": 300,
-         "STUNetClipReport": 260}  # pixels of what nodes show
+         "STUNetClipReport": 260, "STUNetSampler": 330, "KSampler": 330}  # pixels of what nodes show; samplers the clip in the making
 WIDGET_TYPES = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 NOTE = {"flags": {}, "mode": 0, "inputs": [], "outputs": [], "title": "About", "properties": {}, "color": "#432", "bgcolor": "#653"}
 NOTE_LINE = 40  # characters of a note that fit in one line, roughly

@@ -1,6 +1,7 @@
 """What the task nodes and a sampler do, in plain torch: encode, condition, denoise, decode."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -31,16 +32,27 @@ FOLLOW_UNTIL = 0.55  # of sampling; from there on what changes over time alone
 PLACED_UNTIL = 0.4  # the same of a clip that is shown where things are
 
 
+@dataclass(frozen=True)
+class Editing:
+    """How a clip is edited, as the nodes' widgets say it. `denoise` below 1 starts from the task's own clip, noised. At each step it is
+    averaged over `averaged` frames, and drawn to what stood still by `still`; with `followed` cells, what is coarser is followed."""
+
+    loop: bool = False
+    denoise: float = 1.0
+    steps: int = 24
+    cfg: float = 2.5
+    seed: int = 0
+    averaged: float = STEADY
+    followed: int = 0
+    still: float = STILL
+
+
 @torch.no_grad()
-def edit(models: Models, task: Task, asked: Told, *, loop: bool = False, denoise: float = 1.0, steps: int = 24,
-         cfg: float = 2.5, seed: int = 0, averaged: float = STEADY, followed: int = 0,
-         still: float = STILL, places: np.ndarray | None = None) -> Tensor:
+def edit(models: Models, task: Task, asked: Told, how: Editing, places: np.ndarray | None = None) -> Tensor:
     """The task's clip with what is to be made made by the model, before compositing: [F, H, W, 3] in [0, 1].
 
     `asked`: one prompt. As ComfyUI's euler with the `normal` scheduler and a noise mask: given latents are put back at every step. H and W
-    are padded to whole cells. `denoise` below 1 starts from the task's own clip, noised. At each step it is averaged over `averaged`
-    frames, and drawn to what stood still by `still`; with `followed` cells, what is coarser is followed (as the nodes do by
-    default). `places`: masks F H W, 1 where the thing is, where its picture is drawn (as Place Things does).
+    are padded to whole cells. `places`: masks F H W, 1 where the thing is, where its picture is drawn (as Place Things does).
 
     Raises:
         ValueError: the models have no skeleton.
@@ -52,12 +64,12 @@ def edit(models: Models, task: Task, asked: Told, *, loop: bool = False, denoise
     with half():
         given = torch.cat([models.autoencoder.encode(part).float() for part in pixels(task.given).split(AT_ONCE)])
     keep = cells(task.keep, SCALE)[:, None].float()  # f 1 h w
-    noise = share(torch.randn(given.shape, generator=torch.Generator().manual_seed(seed)))
-    standing = stood_still(given, keep > 0) if still else None
-    told = (denoise == 1 and not loop and not bool(keep.any())) or places is not None
+    noise = share(torch.randn(given.shape, generator=torch.Generator().manual_seed(how.seed)))
+    standing = stood_still(given, keep > 0) if how.still else None
+    told = (how.denoise == 1 and not how.loop and not bool(keep.any())) or places is not None
     times = evenly(1, frames)[0] + drawn(noise[None]) if told else torch.full((frames,), torch.nan)
     until = FOLLOW_UNTIL if places is None else PLACED_UNTIL
-    clip = Clip(2, frames, loop=loop)
+    clip = Clip(2, frames, loop=how.loop)
     context, pooled, words = heard(models.mini, asked)
     empty, nothing = models.mini.nothing()
     context, y = torch.cat([context, empty]), with_time(torch.cat([pooled, nothing]).repeat_interleave(frames, dim=0), times.repeat(2))
@@ -69,7 +81,7 @@ def edit(models: Models, task: Task, asked: Told, *, loop: bool = False, denoise
         draft = drafter.drawn(poses, asked.pictures[0], asked.shown[0], *given.shape[2:])
     else:
         when = evenly(1, frames) + drawn(noise[None])[:, None]
-        draft = beside_given(drafter, asked, words, when, 1 - keep, given, loop)
+        draft = beside_given(drafter, asked, words, when, 1 - keep, given, how.loop)
     rest = torch.cat([beside_clip(1 - keep, given, frames, one) for one in (draft, None)])
 
     def clean(x: Tensor, t: Tensor) -> Tensor:
@@ -80,16 +92,16 @@ def edit(models: Models, task: Task, asked: Told, *, loop: bool = False, denoise
         with half():
             v = forward_clip(models.net, skeleton, twice, t.expand(2), context, y, clip)
         with_text, without = v.float().chunk(2)
-        guess = bar.sqrt() * x - (1 - bar).sqrt() * (without + cfg * (with_text - without))
-        guess = steady(guess, averaged, DIFFERENCE, loop=loop)
-        if followed:
+        guess = bar.sqrt() * x - (1 - bar).sqrt() * (without + how.cfg * (with_text - without))
+        guess = steady(guess, how.averaged, DIFFERENCE, loop=how.loop)
+        if how.followed:
             everything = t >= (1 - until) * TIMESTEPS
-            guess = follow(guess, given, followed) if everything else follow_motion(guess, given, followed, recolour=True)
+            guess = follow(guess, given, how.followed) if everything else follow_motion(guess, given, how.followed, recolour=True)
         if standing:
-            guess = stand_still(guess, *standing, still)
+            guess = stand_still(guess, *standing, how.still)
         return torch.where(keep > 0, given, guess)
 
-    z = walk_down(clean, given, noise, steps, denoise)
+    z = walk_down(clean, given, noise, how.steps, how.denoise)
     with half():
         made = torch.cat([models.autoencoder.decode(part).float() for part in z.split(AT_ONCE)])
     return rearrange((made / 2 + 0.5).clamp(0, 1), "f c h w -> f h w c")

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from benchmarks.common.models import Models, known, load_runs, load_shipped
 from benchmarks.common.sampling import told
-from benchmarks.tasks.edit import edit
+from benchmarks.tasks.edit import Editing, edit
 from stunet_core.editing import tasks
 from stunet_core.editing.composite import composite
 from stunet_core.editing.flow import to_bytes
@@ -122,7 +122,7 @@ def exact_figures(models: Models, objects: tuple[str, ...], how: Settings) -> di
         tasks.extend(frames, 4, how.frames - 4, before=True)[0]]
     shares = []
     for task in all_tasks:
-        out = composite(edit(models, task, prompt(models, scene, ""), steps=1, cfg=how.cfg), task.given, task.keep, feather=4)
+        out = composite(edit(models, task, prompt(models, scene, ""), Editing(steps=1, cfg=how.cfg)), task.given, task.keep, feather=4)
         shares.append(float((out == task.given).all(-1)[task.keep].float().mean()))
         if task is region:
             outside = metrics.changes(out.numpy(), region.keep.all(0)[None].numpy()).max()
@@ -136,7 +136,7 @@ def loop_figures(models: Models, count: int, objects: tuple[str, ...], how: Sett
     empty = tasks.Task(torch.zeros(how.frames, SIZE, SIZE, 3), torch.zeros(how.frames, SIZE, SIZE, dtype=torch.bool))
     errors = []
     for n, scene in enumerate(singles(count, objects, how.seed)):
-        made = edit(models, empty, prompt(models, scene, said(scene, n)), loop=True, steps=how.steps, cfg=how.cfg, seed=n)
+        made = edit(models, empty, prompt(models, scene, said(scene, n)), Editing(loop=True, steps=how.steps, cfg=how.cfg, seed=n))
         errors.append(metrics.loop_error(to_bytes(made)))
     return {"loop_error": mean(error for error in errors if error is not None)}
 
@@ -149,7 +149,7 @@ def extend_figures(models: Models, count: int, until: int, objects: tuple[str, .
         joints = []
         while len(clip) < until:
             task, rest = tasks.extend(clip, min(ADDED, until - len(clip)), min(OVERLAP, len(clip)))
-            made = edit(models, task, prompt(models, scene, said(scene, n)), steps=how.steps, cfg=how.cfg, seed=n)
+            made = edit(models, task, prompt(models, scene, said(scene, n)), Editing(steps=how.steps, cfg=how.cfg, seed=n))
             joints.append(len(clip))
             clip = torch.cat([rest, composite(made, task.given, task.keep, match=True, joint=JOINT, still=True)])
         frames = to_bytes(clip)
@@ -163,7 +163,7 @@ def filled(models: Models, clip: Clip, asked: Told, how: Settings, seed: int, gu
     """The clip with its thing, tracked from its mask on the first frame, filled by the model: [F, H, W, 3] uint8."""
     masks = widen(track(clip.frames, clip.mask[0].astype(np.float32)).masks, GROWN)
     task = tasks.inpaint(tensor(clip), torch.from_numpy(masks < 0.5), guess)
-    made = edit(models, task, asked, denoise=denoise, steps=how.steps, cfg=how.cfg, seed=seed)
+    made = edit(models, task, asked, Editing(denoise=denoise, steps=how.steps, cfg=how.cfg, seed=seed))
     return to_bytes(composite(made, task.given, task.keep, feather=2, still=True))
 
 
@@ -206,8 +206,8 @@ def restyle_figures(models: Models, judges: Judges, count: int, objects: tuple[s
         task = tasks.Task(tensor(clip), torch.zeros(clip.mask.shape, dtype=torch.bool))
         places = track(clip.frames, clip.mask[0].astype(np.float32)).masks if placed else None
         asked = prompt(models, other, said(other, n))
-        made.append(to_bytes(edit(models, task, asked, denoise=how.denoise, steps=how.steps, cfg=RESTYLING_CFG, seed=n, followed=FOLLOWED,
-                                  places=places)))
+        editing = Editing(denoise=how.denoise, steps=how.steps, cfg=RESTYLING_CFG, seed=n, followed=FOLLOWED)
+        made.append(to_bytes(edit(models, task, asked, editing, places)))
         wanted.append(replace(other, named=frozenset({"object", "style"})))
         if other.things[0].motion not in ("still", "spin"):  # which no track shows
             alike.append(track_correlation(judges.follow(clip.frames), judges.follow(made[-1])) or 0.0)
@@ -228,7 +228,7 @@ def path_figures(models: Models, judges: Judges, count: int, objects: tuple[str,
                           how.frames, SIZE, SIZE, shape="ellipse", pace="ease")
         paths.append(middles(masks))
         text = caption(scene, np.random.default_rng(n))
-        made.append(to_bytes(edit(models, empty, prompt(models, scene, text), steps=how.steps, cfg=how.cfg, seed=n, places=masks)))
+        made.append(to_bytes(edit(models, empty, prompt(models, scene, text), Editing(steps=how.steps, cfg=how.cfg, seed=n), masks)))
     found = [judges.track(clip) for clip in made]
     off, chance = ([float(np.nanmean(np.linalg.norm(track - path, axis=1))) for track, path in zip(found, some, strict=True)]
                    for some in (paths, paths[1:] + paths[:1]))

@@ -1,6 +1,6 @@
 """The embedded model as one file, in the key layout of a Stable Diffusion checkpoint."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -44,15 +44,14 @@ class Checkpoint:
     latent_rgb: list[list[float]]
 
 
-def save_checkpoint(path: Path, config: MiniConfig, tokenizer: Tokenizer, text: TextEncoder, pictures: PictureEncoder,
-                    pose_head: PoseHead, autoencoder: Autoencoder, unet: UNet, *, latent_rgb: Sequence[Sequence[float]],
-                    record: Mapping[str, Any] | None = None) -> None:
+def save_checkpoint(path: Path, model: Checkpoint, record: Mapping[str, Any] | None = None) -> None:
     """Write the embedded model to `path` in bf16. `record` says how it was trained and on what."""
-    tensors: dict[str, Tensor] = {}
-    for prefix, module in ((UNET, unet), (AUTOENCODER, autoencoder), (TEXT, text), (PICTURES, pictures), (POSES, pose_head)):
+    parts = ((AUTOENCODER, model.autoencoder), (TEXT, model.text), (PICTURES, model.pictures), (POSES, model.pose_head))
+    tensors = {UNET + name: tensor for name, tensor in model.unet.items()}
+    for prefix, module in parts:
         tensors |= {prefix + name: tensor for name, tensor in module.state_dict().items()}
-    described = {"generation": GENERATION, "config": config.to_dict(), "words": tokenizer.words,
-                 "latent_rgb": [list(row) for row in latent_rgb]}
+    described = {"generation": GENERATION, "config": model.config.to_dict(), "words": model.tokenizer.words,
+                 "latent_rgb": [list(row) for row in model.latent_rgb]}
     write(path, tensors, {CONFIG: described, RECORD: dict(record or {})})
 
 

@@ -15,10 +15,11 @@ from benchmarks.quality.figures import beside
 from benchmarks.quality.figures import table as figure_table
 from benchmarks.quality.formats import squares
 from benchmarks.quality.windows import in_windows
-from benchmarks.tasks.edit import edit, pixels, walk_down
+from benchmarks.tasks.edit import Editing, edit, pixels, walk_down
 from benchmarks.tasks.main import overlap, said, singles, table
 from stunet_core.editing.keep_mask import cells
 from stunet_core.editing.tasks import Task
+from stunet_core.model.precision import half
 from tests import tiny
 from training.common.mini import Mini
 from training.common.sampling import Asked, Told
@@ -71,10 +72,10 @@ def test_windows_fade_into_a_whole_clip(models, rocket):
 
 
 def test_clips_are_made_where_they_are_not_given(models, task, rocket):
-    made = edit(models, task, rocket, steps=2)
+    made = edit(models, task, rocket, Editing(steps=2))
     assert made.shape == (4, 32, 48, 3)  # padded to whole cells
     assert 0 <= made.min() < made.max() <= 1
-    other = edit(models, task, rocket, steps=2, seed=1)
+    other = edit(models, task, rocket, Editing(steps=2, seed=1))
     assert not torch.allclose(made[:, :, 32:], other[:, :, 32:], atol=1e-2)
 
 
@@ -82,14 +83,14 @@ def test_things_are_drawn_where_they_are_placed(models, rocket):
     empty = Task(torch.zeros(4, 64, 64, 3), torch.zeros(4, 64, 64, dtype=torch.bool))
     places = np.zeros((2, 4, 64, 64), np.float32)
     places[0, :, 4:28, 4:28], places[1, :, 36:60, 36:60] = 1, 1
-    first, second = (edit(models, empty, rocket, steps=1, places=some) for some in places)
+    first, second = (edit(models, empty, rocket, Editing(steps=1), some) for some in places)
     assert not torch.allclose(first, second, atol=1e-2)
 
 
 def test_given_latents_come_out_as_they_went_in(models, task, rocket):
     keep = torch.ones_like(task.keep)
-    seen = edit(models, Task(task.given, keep), rocket, steps=1)
-    with torch.autocast("cpu", torch.bfloat16):
+    seen = edit(models, Task(task.given, keep), rocket, Editing(steps=1))
+    with half():
         expected = models.autoencoder.decode(models.autoencoder.encode(pixels(task.given)).float())
     expected = (expected.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1)
     assert cells(keep, 16).all()

@@ -146,7 +146,7 @@ def test_a_twin_for_sd15_makes_a_clip_of_what_it_is_given(name: str, finished: C
     assert frames.shape == ({"extend_sd15": 10}.get(name, 5), 64, 96 if name == "outpaint_sd15" else 64, 3)
     assert frames.std(axis=(1, 2)).mean(axis=-1).min() > 4, "a frame is blank"
     if name == "image_to_video_sd15":
-        rocket = cv2.imread(str(WORKFLOWS / "input" / "stunet_rocket.png"))[..., ::-1]
+        rocket = np.asarray(Image.open(WORKFLOWS / "input" / "stunet_rocket.png").convert("RGB"))
         given = cv2.resize(rocket, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32)
         assert np.abs(frames[0] - given).mean() < 8 < np.abs(frames[-1] - given).mean(), "grey levels, after the codec"
 

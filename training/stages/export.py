@@ -17,7 +17,7 @@ from torch import Tensor
 
 from stunet_core.checkpoints.weights import save_skeleton
 from stunet_core.mini.autoencoder import Autoencoder
-from stunet_core.mini.checkpoint import colours, save_checkpoint
+from stunet_core.mini.checkpoint import Checkpoint, colours, save_checkpoint
 
 from ..common.data import frame_batch
 from ..common.lab import autoencoder_from_lab, from_lab, skeleton_from_lab
@@ -45,8 +45,8 @@ def export_image(path: Path, model: Mini, autoencoder: Autoencoder, frames: Tens
     """Write the image model; previews show latents in the colours that fit `frames` (n 3 h w) best."""
     with torch.no_grad():
         rgb = colours(torch.cat([autoencoder.encode(part) for part in frames.split(16)]), frames)
-    save_checkpoint(path, model.config, model.tokenizer, model.text, model.pictures, model.pose_head, autoencoder, model.unet,
-                    latent_rgb=rgb, record=record)
+    parts = model.config, model.tokenizer, model.text, model.pictures, model.pose_head
+    save_checkpoint(path, Checkpoint(*parts, autoencoder, model.unet.state_dict(), rgb), record)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters and the "
           f"autoencoder's {sum(p.numel() for p in autoencoder.parameters()) / 1e6:.1f} M")
 

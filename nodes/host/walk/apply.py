@@ -22,6 +22,7 @@ from ....stunet_core.model.chunks import Chunks
 from ....stunet_core.model.layout import read_layout
 from ....stunet_core.model.skeleton import Skeleton
 from ....stunet_core.model.walk import Clip, check_loop, walk
+from ..runtime.clip_preview import show_clip
 from ..runtime.notices import say
 from ..runtime.weight_cache import Shelf
 from .context_windows import mend_windows
@@ -31,6 +32,7 @@ from .spatial import ComfyHost
 from .unet_call import UNetCall, conditionings, embed
 
 KEY = "stunet"
+SHOWN = "stunet_preview"
 SAID = "stunet_said"  # among the U-Net's arguments: `y` as temporal layers hear it, where image layers hear another (a style's words)
 WHERE = "stunet_where"  # the same: how much of the strength acts in each cell, (b f) 1 h w
 SPLIT = "multigpu"  # core's key for a model's clones on further GPUs
@@ -100,6 +102,8 @@ def apply_skeleton(shelf: Shelf, model: ModelPatcher, path: Path, *, loop: bool 
                           (WrappersMP.PREPARE_SAMPLING, Prepare(clip, ratios or patcher.model.config.ratios)),
                           (WrappersMP.PREPARE_SAMPLING, tell)):
         out.add_wrapper_with_key(kind, KEY, wrapper)
+    out.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, SHOWN)
+    out.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, SHOWN, show_clip)
     return out
 
 
