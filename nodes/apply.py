@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..stunet_core.model.motion_module import POSITIONS
 from ..stunet_core.model.strides import PRESETS
 from .host.runtime import files
-from .host.runtime.weight_cache import Shelf
+from .host.runtime.weight_cache import WeightCache
 from .host.walk.apply import apply_skeleton
 from .search import found_by
 
@@ -17,7 +17,7 @@ TRAINED, OWN = "from the weights", "of the model"
 class STUNetApply(io.ComfyNode):
     """Lumiere's Space-Time U-Net: temporal layers woven into any U-Net, so that its batch becomes one clip."""
 
-    shelf: Shelf  # the extension's
+    weight_cache: WeightCache  # the extension's
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -81,5 +81,5 @@ class STUNetApply(io.ComfyNode):
             raise ValueError("strength_mask: is black everywhere: nothing is painted, so the temporal layers would do nothing. Paint "
                              "white where they are to act, or disconnect it")
         return io.NodeOutput(apply_skeleton(
-            cls.shelf, model, files.find(weights), loop=loop, strength=strength, positions=positions, where=where,
+            cls.weight_cache, model, files.find(weights), loop=loop, strength=strength, positions=positions, where=where,
             time_strides=None if time_strides == TRAINED else time_strides, own_schedule=noise_schedule == OWN))

@@ -15,7 +15,7 @@ from .frame_of_clip import STUNetFrameOfClip
 from .from_clips import STUNetExtend, STUNetInpaint, STUNetOutpaint
 from .from_images import STUNetAnimateRegion, STUNetImageToVideo, STUNetKeyframes
 from .host.runtime import files
-from .host.runtime.weight_cache import Shelf
+from .host.runtime.weight_cache import WeightCache
 from .load_mini import STUNetLoadMini
 from .masks import STUNetMaskPath, STUNetTrackMask
 from .motion_lora import STUNetMotionLora
@@ -29,10 +29,10 @@ from .thing_from_picture import STUNetThingFromPicture
 
 
 class STUNetExtension(ComfyExtension):
-    """The pack's nodes, and the shelf of loaded weights that its loaders share."""
+    """The pack's nodes, and the cache of loaded weights that its loaders share."""
 
     def __init__(self) -> None:
-        self.shelf = Shelf()
+        self.weight_cache = WeightCache()
 
     async def on_load(self) -> None:
         files.register_folders()
@@ -47,6 +47,6 @@ class STUNetExtension(ComfyExtension):
                 STUNetExamplePicture, STUNetExampleClip, STUNetFrameOfClip]
 
     def loader(self, node: type[io.ComfyNode]) -> Any:
-        """`node` with this extension's shelf; a subclass, so that no state hangs on the module's own class."""
-        return type(node.__name__, (node,), {"shelf": self.shelf, "__module__": node.__module__,
+        """`node` with this extension's cache of weights; a subclass, so that no state hangs on the module's own class."""
+        return type(node.__name__, (node,), {"weight_cache": self.weight_cache, "__module__": node.__module__,
                                              "__doc__": node.__doc__})

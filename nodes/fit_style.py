@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ..stunet_core.checkpoints.lora import EVERYTHING, LAYERS
 from ..stunet_core.editing.fit_pictures import FITS, as_rgb, fit
-from .host.style.fit_style import Settings, fit_style
+from .host.style.fit_style import FitStyleSettings, fit_style
 from .search import found_by
 
 
@@ -69,4 +69,5 @@ class STUNetFitStyle(io.ComfyNode):
     def execute(cls, model, clip, vae, image, caption: str, steps: int, rank: int, learning_rate: float, seed: int, layers: str,
                 size: int, name: str, **how) -> io.NodeOutput:
         pixels = fit(as_rgb("image", image), size, size, how["fit"])
-        return io.NodeOutput(*fit_style(model, clip, vae, pixels, caption, name, Settings(steps, rank, learning_rate, seed, layers)))
+        settings = FitStyleSettings(steps, rank, learning_rate, seed, layers)
+        return io.NodeOutput(*fit_style(model, clip, vae, pixels, caption, name, settings))

@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from .host.guidance.layout_following import Settings, make_follow
+from .host.guidance.layout_following import FollowSettings, make_follow
 from .search import found_by
 
 
@@ -46,5 +46,5 @@ class STUNetFollow(io.ComfyNode):
     @classmethod
     def execute(cls, model, latent, cells: int, strength: float, start_percent: float, end_percent: float,
                 motion_end_percent: float = 1.0, recolour: bool = True) -> io.NodeOutput:
-        settings = Settings(cells, strength, start_percent, end_percent, motion_end_percent, recolour)
+        settings = FollowSettings(cells, strength, start_percent, end_percent, motion_end_percent, recolour)
         return io.NodeOutput(make_follow(model, latent["samples"], settings))

@@ -4,13 +4,13 @@ from comfy_api.latest import io
 
 from .host.mini.model import load_mini
 from .host.runtime import files
-from .host.runtime.weight_cache import Shelf
+from .host.runtime.weight_cache import WeightCache
 
 
 class STUNetLoadMini(io.ComfyNode):
     """MODEL, CLIP and VAE of the small text-to-image model that comes with the pack."""
 
-    shelf: Shelf  # the extension's
+    weight_cache: WeightCache  # the extension's
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -44,4 +44,4 @@ class STUNetLoadMini(io.ComfyNode):
 
     @classmethod
     def execute(cls, weights: str) -> io.NodeOutput:
-        return io.NodeOutput(*load_mini(cls.shelf, files.find(weights)))
+        return io.NodeOutput(*load_mini(cls.weight_cache, files.find(weights)))

@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from .host.guidance.deflicker import Settings, make_steady
+from .host.guidance.deflicker import DeflickerSettings, make_steady
 from .search import found_by
 
 
@@ -44,4 +44,4 @@ class STUNetSteady(io.ComfyNode):
     @classmethod
     def execute(cls, model, frames: float, difference: float, start_percent: float, end_percent: float,
                 still_background: float = 0.7) -> io.NodeOutput:
-        return io.NodeOutput(make_steady(model, Settings(frames, difference, start_percent, end_percent, still_background)))
+        return io.NodeOutput(make_steady(model, DeflickerSettings(frames, difference, start_percent, end_percent, still_background)))

@@ -5,7 +5,7 @@ from comfy_api.latest import io
 from ..stunet_core.editing.fit_pictures import FITS, as_rgb
 from ..stunet_core.guidance.style import read_weights
 from .host.style import reference
-from .host.style.reference import Settings, add_reference
+from .host.style.reference import ReferenceSettings, add_reference
 from .search import found_by
 
 
@@ -57,4 +57,5 @@ class STUNetStyleReference(io.ComfyNode):
                 fit: str, weights: str) -> io.NodeOutput:
         pictures = as_rgb("image", image)
         shares = read_weights(weights, len(pictures))
-        return io.NodeOutput(add_reference(model, vae, pictures, Settings(mode, strength, start_percent, end_percent, levels, fit, shares)))
+        settings = ReferenceSettings(mode, strength, start_percent, end_percent, levels, fit, shares)
+        return io.NodeOutput(add_reference(model, vae, pictures, settings))

@@ -5,7 +5,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..stunet_core.editing.fit_pictures import FITS, as_rgb, fit
-from .host.style.textual_inversion import Settings, fit_words, worded
+from .host.style.textual_inversion import InversionSettings, fit_words, worded
 from .search import found_by
 
 STYLE_WORDS = io.Custom("STUNET_STYLE_WORDS")
@@ -59,7 +59,7 @@ class STUNetFitWords(io.ComfyNode):
     def execute(cls, model, clip, vae, image, caption: str, steps: int, learning_rate: float, seed: int, size: int,
                 **how) -> io.NodeOutput:
         pixels = fit(as_rgb("image", image), size, size, how["fit"])
-        return io.NodeOutput(fit_words(model, clip, vae, pixels, caption, Settings(steps, learning_rate, seed)))
+        return io.NodeOutput(fit_words(model, clip, vae, pixels, caption, InversionSettings(steps, learning_rate, seed)))
 
 
 class STUNetAddWords(io.ComfyNode):

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from training.world import Clip, Scene, Thing, render
+from training.world import Rendered, Scene, Thing, render
 
 INPUT = Path(__file__).resolve().parent.parent / "workflows" / "input"
 SIZE, FPS = 256, 16
@@ -26,7 +26,7 @@ STYLES = ("3d", "flat", "line", "cartoon")
 FINER = 4  # times as large is the mascot drawn, then scaled down
 
 
-def one(scene: Scene) -> Clip:
+def one(scene: Scene) -> Rendered:
     """The first frame of a scene."""
     return render(scene, size=SIZE, only=[0])
 

@@ -24,7 +24,7 @@ from training.common.data import SIZE
 from training.common.sampling import Asked as How
 from training.judges.judges import Judges
 from training.judges.looks import cut
-from training.world import BACKGROUNDS, HELD_OUT_STYLES, MOTIONS, Clip, Scene, caption, render, sample_scene
+from training.world import BACKGROUNDS, HELD_OUT_STYLES, MOTIONS, Rendered, Scene, caption, render, sample_scene
 
 CELLS = SIZE // SCALE
 PREFIX = 40   # frames given to be continued
@@ -39,7 +39,7 @@ class Asked:
 
     scene: Scene
     text: str
-    clip: Clip
+    clip: Rendered
     z: Tensor
 
 

@@ -78,9 +78,9 @@ def main() -> None:
         for parameter in motion.parameters():
             parameter.data = torch.randn_like(parameter) * 0.02
         save_skeleton(base / "motion.safetensors", motion, {})
-        apply, shelf = host("walk.apply").apply_skeleton, host("runtime.weight_cache").Shelf()
-        ways = {"single": apply(shelf, model, base / "motion.safetensors", time_strides="lumiere"),
-                "windows": in_windows(apply(shelf, model, base / "motion.safetensors", time_strides="none")),
+        apply, weight_cache = host("walk.apply").apply_skeleton, host("runtime.weight_cache").WeightCache()
+        ways = {"single": apply(weight_cache, model, base / "motion.safetensors", time_strides="lumiere"),
+                "windows": in_windows(apply(weight_cache, model, base / "motion.safetensors", time_strides="none")),
                 "frames": model}
         ways = {name: ways[name] for name in args.ways}
         cells, seconds = args.size // CELL, dict.fromkeys(ways, math.inf)

@@ -86,8 +86,8 @@ def main() -> None:
         layout = read_layout(model.model.diffusion_model)
         nothing = Skeleton(SkeletonConfig((), (2, 2, 2), layout.down_channels, layout.up_channels, layout.emb_channels))
         save_skeleton(base / "nothing.safetensors", nothing, {})
-        shelf = host("runtime.weight_cache").Shelf()
-        clip = host("walk.apply").apply_skeleton(shelf, model, base / "nothing.safetensors", time_strides="none")
+        weight_cache = host("runtime.weight_cache").WeightCache()
+        clip = host("walk.apply").apply_skeleton(weight_cache, model, base / "nothing.safetensors", time_strides="none")
         patched_clip, patched_model = clip.clone(), model.clone()
         for each in (patched_clip, patched_model):
             each.set_model_attn2_patch(lambda q, k, v, options: (q, k, v))  # then the text is read frame by frame

@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.common.models import known
 from benchmarks.style.looks import colour_distance, gram_distance
-from benchmarks.style.styled import Settings, make, upload, workflow
+from benchmarks.style.styled import StyledSettings, make, upload, workflow
 from benchmarks.tasks.main import singles
 from launch.client import Client
 from launch.server import Server
@@ -86,7 +86,8 @@ def drawings(objects: Iterable[str], style: str, background: str) -> np.ndarray:
     return np.stack([drawing(name, style, background) for name in objects])
 
 
-def clips_of(client: Client, style: str, count: int, fits: int, objects: tuple[str, ...], how: Settings, seed: int) -> dict[str, Made]:
+def clips_of(client: Client, style: str, count: int, fits: int, objects: tuple[str, ...], how: StyledSettings,
+             seed: int) -> dict[str, Made]:
     """For each way, clips of the same captions and seeds."""
     out = {way: Made() for way in (*WAYS, TRUTH)}
     for n, scene in enumerate(singles(max(count, fits), objects, seed)):
@@ -200,7 +201,7 @@ def main() -> None:
 
     judges = Judges.load()
     objects = known(args.objects)
-    how = Settings(args.frames, args.steps, args.cfg, args.mode, args.fit_steps)
+    how = StyledSettings(args.frames, args.steps, args.cfg, args.mode, args.fit_steps)
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as base, Server(Path(sys.executable), base=Path(base), log=Path(base) / "log") as server:
         fits = {style: args.fit_clips if style in HELD_OUT_STYLES else 0 for style in args.styles}

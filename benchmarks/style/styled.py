@@ -20,7 +20,7 @@ TIMEOUT = 3600.0  # seconds for one clip
 
 
 @dataclass(frozen=True)
-class Settings:
+class StyledSettings:
     """How clips are made: frames, sampling steps, guidance; the reference's mode, and the steps of a fit."""
 
     frames: int
@@ -37,7 +37,7 @@ def upload(client: Client, name: str, picture: np.ndarray) -> str:
     return client.upload(name, buffer.getvalue())
 
 
-def workflow(how: Settings, text: str, seed: int, style: str = "none", picture: str = "", caption: str = "") -> Workflow:
+def workflow(how: StyledSettings, text: str, seed: int, style: str = "none", picture: str = "", caption: str = "") -> Workflow:
     """text to video, with `style` "none", "reference", "words", "words and palette" or "fit" of a picture whose caption names no style."""
     nodes: dict[str, tuple[str, dict[str, Any]]] = {
         "mini": ("STUNetLoadMini", {"weights": "mini.safetensors"}),

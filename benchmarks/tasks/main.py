@@ -34,7 +34,7 @@ from training.common.sampling import Told
 from training.judges.evaluate import evaluate_clips
 from training.judges.judges import Judges
 from training.judges.kinematics import track_correlation
-from training.world import BACKGROUNDS, MOTIONS, STYLES, Clip, Scene, Thing, caption, render, sample_scene
+from training.world import BACKGROUNDS, MOTIONS, STYLES, Rendered, Scene, Thing, caption, render, sample_scene
 
 ROOT = Path(__file__).resolve().parents[2]
 FPS = 16
@@ -54,7 +54,7 @@ LEFT_OVER = 0.25  # of the cells that the thing filled: less is no thing
 
 
 @dataclass(frozen=True)
-class Settings:
+class TaskSettings:
     """How clips are made: frames, sampling steps, guidance, seed, and how much of a restyled clip is noise at first."""
 
     frames: int
@@ -75,7 +75,7 @@ def singles(count: int, objects: tuple[str, ...], seed: int, motion: str | None 
     return found
 
 
-def tensor(clip: Clip) -> Tensor:
+def tensor(clip: Rendered) -> Tensor:
     """[F, H, W, 3] in [0, 1]"""
     return torch.from_numpy(clip.frames).float() / 255
 
@@ -109,7 +109,7 @@ def track_figures(count: int, objects: tuple[str, ...], seed: int, frames: int) 
     return figures | {"track_mean": mean(figures.values()), "track_lost": mean(lost)}
 
 
-def exact_figures(models: Models, objects: tuple[str, ...], how: Settings) -> dict[str, float]:
+def exact_figures(models: Models, objects: tuple[str, ...], how: TaskSettings) -> dict[str, float]:
     """The smallest share over all tasks of given pixels that come back bit for bit, and what moves outside a region."""
     (scene,) = singles(1, objects, how.seed)
     clip = render(scene, size=SIZE, frames=how.frames)
@@ -129,7 +129,7 @@ def exact_figures(models: Models, objects: tuple[str, ...], how: Settings) -> di
     return {"given_exact": min(shares), "region_outside": float(outside)}
 
 
-def loop_figures(models: Models, count: int, objects: tuple[str, ...], how: Settings) -> dict[str, float]:
+def loop_figures(models: Models, count: int, objects: tuple[str, ...], how: TaskSettings) -> dict[str, float]:
     """Last to first frame over the median change, of clips from captions with time as a circle; clips that do not move
     are left out.
     """
@@ -141,7 +141,7 @@ def loop_figures(models: Models, count: int, objects: tuple[str, ...], how: Sett
     return {"loop_error": mean(error for error in errors if error is not None)}
 
 
-def extend_figures(models: Models, count: int, until: int, objects: tuple[str, ...], how: Settings) -> dict[str, float]:
+def extend_figures(models: Models, count: int, until: int, objects: tuple[str, ...], how: TaskSettings) -> dict[str, float]:
     """Rendered clips continued in steps to `until` frames: colour drift and the worst joint, means over the clips."""
     drift, worst = [], []
     for n, scene in enumerate(singles(count, objects, how.seed + 1)):
@@ -158,7 +158,7 @@ def extend_figures(models: Models, count: int, until: int, objects: tuple[str, .
     return {"extend_drift": mean(drift), "extend_joint": mean(worst)}
 
 
-def filled(models: Models, clip: Clip, asked: Told, how: Settings, seed: int, guess: str = tasks.THERE,
+def filled(models: Models, clip: Rendered, asked: Told, how: TaskSettings, seed: int, guess: str = tasks.THERE,
            denoise: float = 1.0) -> np.ndarray:
     """The clip with its thing, tracked from its mask on the first frame, filled by the model: [F, H, W, 3] uint8."""
     masks = widen(track(clip.frames, clip.mask[0].astype(np.float32)).masks, GROWN)
@@ -167,7 +167,7 @@ def filled(models: Models, clip: Clip, asked: Told, how: Settings, seed: int, gu
     return to_bytes(composite(made, task.given, task.keep, feather=2, still=True))
 
 
-def removal_figures(models: Models, judges: Judges, count: int, objects: tuple[str, ...], how: Settings) -> dict[str, float]:
+def removal_figures(models: Models, judges: Judges, count: int, objects: tuple[str, ...], how: TaskSettings) -> dict[str, float]:
     """Filled without a word, from the surroundings: shares of clips whose middle frame shows no thing any more, the right background."""
     gone, ground = [], []
     for n, scene in enumerate(singles(count, objects, how.seed + 2)):
@@ -180,7 +180,7 @@ def removal_figures(models: Models, judges: Judges, count: int, objects: tuple[s
     return {"removed": mean(gone), "removed_background": mean(ground)}
 
 
-def replace_figures(models: Models, judges: Judges, count: int, objects: tuple[str, ...], how: Settings) -> dict[str, float]:
+def replace_figures(models: Models, judges: Judges, count: int, objects: tuple[str, ...], how: TaskSettings) -> dict[str, float]:
     """Filled with another object's name: share of clips whose middle frame shows that object."""
     rng = np.random.default_rng([how.seed, 79])
     wanted, made = [], []
@@ -192,7 +192,7 @@ def replace_figures(models: Models, judges: Judges, count: int, objects: tuple[s
     return {"replaced": evaluate_clips(made, wanted, judges)["object"]}
 
 
-def restyle_figures(models: Models, judges: Judges, count: int, objects: tuple[str, ...], how: Settings,
+def restyle_figures(models: Models, judges: Judges, count: int, objects: tuple[str, ...], how: TaskSettings,
                     placed: bool = False) -> dict[str, float]:
     """Video to video, following the clip, towards another style: share of clips in it, and how alike their things still move.
 
@@ -215,7 +215,7 @@ def restyle_figures(models: Models, judges: Judges, count: int, objects: tuple[s
     return {name: evaluate_clips(made, wanted, judges)["style"], f"{name}_motion": mean(alike)}
 
 
-def path_figures(models: Models, judges: Judges, count: int, objects: tuple[str, ...], how: Settings) -> dict[str, float]:
+def path_figures(models: Models, judges: Judges, count: int, objects: tuple[str, ...], how: TaskSettings) -> dict[str, float]:
     """Things made of words that say no motion, placed on random paths: share of clips with the right object on the middle frame, and how
     far its middle is from the path's, mean over the frames that show it and clips, in pixels; beside it, from another clip's path (chance).
     """
@@ -282,7 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     judges = Judges.load()
     objects = known(args.objects)
-    how = Settings(args.frames, args.steps, args.cfg, args.seed, args.denoise)
+    how = TaskSettings(args.frames, args.steps, args.cfg, args.seed, args.denoise)
     start = time.monotonic()
     figures: dict[str, float] = {}
     if args.track:

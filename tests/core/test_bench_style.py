@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.style.looks import colour_distance, gram_distance
 from benchmarks.style.main import TRUTH, WAYS, Made, drawings, figures_of, in_style, kept, nearer, plain
-from benchmarks.style.styled import Settings, workflow
+from benchmarks.style.styled import StyledSettings, workflow
 from benchmarks.tasks.main import singles
 from training.judges.judges import FrameJudge, Judges, MotionJudge
 from training.world import HELD_OUT_STYLES, OBJECT_NAMES, STYLES
@@ -53,7 +53,7 @@ def test_a_clip_of_the_style_is_nearer_to_it(judges: Judges) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_workflows_are_whole(way: str) -> None:
-    nodes = workflow(Settings(8, 2, 4.0, "attention", 5), "a rocket", 1, way, "picture.png", "a boat")
+    nodes = workflow(StyledSettings(8, 2, 4.0, "attention", 5), "a rocket", 1, way, "picture.png", "a boat")
     for node in nodes.values():
         for value in node["inputs"].values():
             assert not isinstance(value, list) or value[0] in nodes

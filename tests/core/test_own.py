@@ -24,7 +24,7 @@ from training.finetune.batches import Batches, stack
 from training.finetune.buckets import buckets, nearest
 from training.finetune.decode import Unreadable, fit, read_frames, resample, upright
 from training.finetune.image_model import Encoders, Text
-from training.finetune.settings import Settings
+from training.finetune.settings import FinetuneSettings
 from training.finetune.train import Loss, main
 from training.finetune.videos import find_videos
 
@@ -278,4 +278,4 @@ def test_a_run_is_not_overwritten(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "state.pt").touch()
     with pytest.raises(ValueError, match="holds a run already; go on with it by --resume"):
-        Settings.read(own.arguments(tmp_path, "run"))
+        FinetuneSettings.read(own.arguments(tmp_path, "run"))

@@ -131,7 +131,7 @@ def test_it_fits_core_models(graph: Any, folder: Path, family: str) -> None:
     task = graph.pack.module("nodes.host.style.fitting").described(model, nets.prompt(1), latents)
     assert task.concat is None
     assert task.latents.shape == (2, 4, 8, 8)
-    lora, before, after = module.fitted(model, task, module.Settings(4, 2, 0.02, 0, "attention"))
+    lora, before, after = module.fitted(model, task, module.FitStyleSettings(4, 2, 0.02, 0, "attention"))
     assert after < before
     loaded = loras.load(model, lora.file())
     assert len(loaded.patches) == len(lora.shapes)

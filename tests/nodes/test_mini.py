@@ -292,9 +292,9 @@ def test_the_packs_own_reader_and_book_serve_every_language(graph: Any) -> None:
 def test_a_book_whose_pictures_are_of_another_size_is_refused(graph: Any) -> None:
     checkpoint = load_checkpoint(graph.weights / "mini.safetensors")
     other = replace(checkpoint, config=replace(tiny.CONFIG, picture_cells=8))
-    shelf = graph.pack.module("nodes.host.runtime.weight_cache").Shelf()
+    weight_cache = graph.pack.module("nodes.host.runtime.weight_cache").WeightCache()
     with pytest.raises(ValueError, match=r"book\.safetensors: its pictures are 9x12x12, and the mini model is shown 9x8x8"):
-        graph.pack.module("nodes.host.mini.reading").reading(shelf, other)
+        graph.pack.module("nodes.host.mini.reading").reading(weight_cache, other)
 
 
 def test_a_weighted_word_counts_more(graph: Any, plain: Any) -> None:

@@ -119,7 +119,7 @@ def test_core_models(graph: Any, family: str) -> None:
     model = nets.model(family)
     said = nets.prompt(1)
     latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    task, settings = fitting.described(model, said, latents), module.Settings(4, 0.05, 0)
+    task, settings = fitting.described(model, said, latents), module.InversionSettings(4, 0.05, 0)
     words, before, after = module.fitted(model, task, module.pooled_in(said), settings)
     assert after < before
     assert words.tokens.shape == said[0][0].shape[-1:]

@@ -25,7 +25,7 @@ docs/training.md says more."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class FinetuneSettings:
     """`batch` is of one process, and of one of the `accumulate` parts of a step."""
 
     checkpoint: Path
@@ -75,7 +75,7 @@ class Settings:
             raise ValueError(f"out: {self.out} holds a run already; go on with it by --resume, or choose another folder")
 
     @classmethod
-    def read(cls, arguments: list[str] | None) -> "Settings":
+    def read(cls, arguments: list[str] | None) -> "FinetuneSettings":
         values = vars(parser().parse_args(arguments))
         values["cache"] = values["cache"] or values["out"] / "cache"
         return cls(**{field.name: values[field.name] for field in fields(cls)})

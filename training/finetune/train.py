@@ -23,7 +23,7 @@ from .batches import Batch, Batches
 from .buckets import buckets
 from .image_model import ImageModel
 from .load import load
-from .settings import Settings
+from .settings import FinetuneSettings
 from .videos import find_videos
 
 SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM)
@@ -52,12 +52,12 @@ class Loss(nn.Module):
 
 def main(arguments: list[str] | None = None) -> None:
     try:
-        train(Settings.read(arguments))
+        train(FinetuneSettings.read(arguments))
     except ValueError as error:
         sys.exit(f"train own: {error}")
 
 
-def train(settings: Settings) -> None:
+def train(settings: FinetuneSettings) -> None:
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="bf16" if settings.half else "no")
     if accelerator.distributed_type in SHARDED:
         raise ValueError(f"{accelerator.distributed_type} is not supported: start with DDP (accelerate launch --multi_gpu)")
@@ -92,7 +92,7 @@ def train(settings: Settings) -> None:
     accelerator.end_training()
 
 
-def prepare(settings: Settings, accelerator: Accelerator) -> tuple[ImageModel, list[cache.CachedClip]]:
+def prepare(settings: FinetuneSettings, accelerator: Accelerator) -> tuple[ImageModel, list[cache.CachedClip]]:
     """The frozen model on its device, and the cache, to which every process has encoded its share of what was missing."""
     videos = find_videos(settings.videos)
     names = [f"{file.name} {file.stat().st_size}" for file in (settings.checkpoint, settings.vae) if file is not None]
@@ -111,7 +111,7 @@ def prepare(settings: Settings, accelerator: Accelerator) -> tuple[ImageModel, l
     return image, clips
 
 
-def first_skeleton(settings: Settings, image: ImageModel) -> Skeleton:
+def first_skeleton(settings: FinetuneSettings, image: ImageModel) -> Skeleton:
     """As the run began when it goes on; else from --init, or new."""
     begun = settings.out / "skeleton.json"
     if settings.resume and begun.is_file():
@@ -121,7 +121,7 @@ def first_skeleton(settings: Settings, image: ImageModel) -> Skeleton:
     return start.new_skeleton(image, settings.strides or "lumiere", settings.frames, settings.size)
 
 
-def export(settings: Settings, run: Run, skeleton: Skeleton, clips: int) -> None:
+def export(settings: FinetuneSettings, run: Run, skeleton: Skeleton, clips: int) -> None:
     """The averaged weights as the file that Apply STUNet loads."""
     if not run.main:
         return

@@ -14,7 +14,7 @@ from stunet_core.model.precision import half
 
 from ..common.data import FRAMES
 from ..common.data import SIZE as WHOLE
-from ..world import BACKGROUNDS, CAMERAS, COLOURS, MOTIONS, OBJECT_NAMES, STYLES, Clip, Scene, library, render, sample_scene
+from ..world import BACKGROUNDS, CAMERAS, COLOURS, MOTIONS, OBJECT_NAMES, STYLES, Rendered, Scene, library, render, sample_scene
 from .judges import cut_out, to_input
 from .looks import cut, reference
 from .nets import CLIP_FRAMES, CLIP_SIZE, MASK, SIZE
@@ -56,7 +56,7 @@ def everything() -> tuple[str, ...]:
     return library.names() or OBJECT_NAMES
 
 
-def small_mask(clip: Clip) -> np.ndarray:
+def small_mask(clip: Rendered) -> np.ndarray:
     """float MASK MASK, where the things of a clip's first frame are"""
     return cv2.resize(clip.masks[:, 0].max(axis=0).astype(np.float32), (MASK, MASK), interpolation=cv2.INTER_AREA)
 

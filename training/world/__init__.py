@@ -12,7 +12,7 @@ from training.world.held_out import is_held_out
 from training.world.labels import KINDS, PACES, labels
 from training.world.motion import CLIP_SECONDS, MOTIONS
 from training.world.palette import BACKGROUNDS, COLOURS
-from training.world.render import Clip, render
+from training.world.render import Rendered, render
 from training.world.sample import sample_scene
 from training.world.scene import HELD_OUT_STYLES, LOCALS, OBJECT_NAMES, PLACES, SIZES, STYLES, Scene, Thing
 
@@ -30,7 +30,7 @@ __all__ = [
     "PLACES",
     "SIZES",
     "STYLES",
-    "Clip",
+    "Rendered",
     "Scene",
     "Thing",
     "caption",

@@ -22,7 +22,7 @@ cv2.setNumThreads(1)
 
 
 @dataclass(frozen=True)
-class Clip:
+class Rendered:
     """What `render` made. F frames of size H = W, T things; positions in pixels, pixel i covering [i, i+1).
 
     frames uint8 [F, H, W, 3] RGB; masks bool [T, F, H, W], each thing's visible pixels; centres float [T, F, 2] (x,
@@ -63,7 +63,7 @@ def render(
     fps: float = 16,
     start: float = 0.0,
     only: Sequence[int] | None = None,
-) -> Clip:
+) -> Rendered:
     """Render a scene: `frames` frames at `fps` from `start` seconds into the five-second clip, or of those only the
     indices `only`.
 
@@ -88,7 +88,7 @@ def render(
             draw_local(out[n], local_mask[n], scene, float(second))
         for k, (drawing, track) in enumerate(zip(drawings, tracks, strict=True)):
             stamp(out[n], masks[:k, n], masks[k, n], local_mask[n], drawing, track, n)
-    return Clip(
+    return Rendered(
         out,
         masks,
         np.stack([track.centre * size for track in tracks]),

@@ -15,7 +15,7 @@ from ..walk.apply import is_loop
 
 
 @dataclass(frozen=True)
-class Settings:
+class DeflickerSettings:
     """`frames`, `difference`: see `stunet_core.guidance.deflicker`. `start`, `end`: when in sampling, 0 to 1. `still`: the difference of
     `stunet_core.editing.static_background`, 0: what stands still is not looked for.
     """
@@ -34,7 +34,7 @@ class Settings:
         check_part(self.start, self.end)
 
 
-def make_steady(model: ModelPatcher, settings: Settings) -> ModelPatcher:
+def make_steady(model: ModelPatcher, settings: DeflickerSettings) -> ModelPatcher:
     """A clone of `model` that averages, and keeps still what stood still; with 0 of both a plain clone.
 
     Raises ValueError when the model's batch cannot be the frames of a clip.
@@ -49,7 +49,7 @@ def make_steady(model: ModelPatcher, settings: Settings) -> ModelPatcher:
 class Steady:
     """What ComfyUI calls after guidance: the batch is a clip."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: DeflickerSettings):
         self.settings = settings
 
     def __call__(self, args: dict[str, Any]) -> Tensor:

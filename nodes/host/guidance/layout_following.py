@@ -17,7 +17,7 @@ ASPECT = 0.1  # by so much of it may the aspect of the followed clip be another:
 
 
 @dataclass(frozen=True)
-class Settings:
+class FollowSettings:
     """`cells`, `strength` (0 to 1): see `guidance.layout_following`. `start`, `end`: when in sampling, 0 to 1; from there to `motion_end`,
     if that is later, only what changes over time is followed, with `recolour` in the prediction's own colours.
     """
@@ -38,7 +38,7 @@ class Settings:
             raise ValueError(f"motion_end_percent: {self.motion_end}; give 0 (not after end_percent) to 1 (to the end)")
 
 
-def make_follow(model: ModelPatcher, source: Tensor, settings: Settings) -> ModelPatcher:
+def make_follow(model: ModelPatcher, source: Tensor, settings: FollowSettings) -> ModelPatcher:
     """A clone of `model` that follows `source`, latents f c h w as a VAE gives them; at strength 0 a plain clone.
 
     Raises ValueError when the model's batch cannot be the frames of a clip, or the latents are another model's.
@@ -59,7 +59,7 @@ def make_follow(model: ModelPatcher, source: Tensor, settings: Settings) -> Mode
 class Follow:
     """What ComfyUI calls before sampling and after guidance: the batch is a clip, as long and large as `source`."""
 
-    def __init__(self, source: Tensor, settings: Settings):
+    def __init__(self, source: Tensor, settings: FollowSettings):
         self.source, self.settings = source, settings
 
     def check(self, executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Any:

@@ -25,7 +25,7 @@ from ....stunet_core.mini.poses.drafter import Drafter, PromptThings
 from ....stunet_core.mini.poses.places import in_holes
 from ....stunet_core.model.precision import cpu_multiplies_bfloat16
 from ..runtime.notices import say
-from ..runtime.weight_cache import Shelf
+from ..runtime.weight_cache import WeightCache
 from ..walk.apply import SAID
 from .conds import PerFrame, of_window
 from .reading import reading
@@ -35,17 +35,17 @@ from .things import PLACES, THINGS, Things, draft
 from .vae import MiniVAE
 
 
-def load_mini(shelf: Shelf, path: Path) -> tuple[ModelPatcher, CLIP, VAE]:
+def load_mini(weight_cache: WeightCache, path: Path) -> tuple[ModelPatcher, CLIP, VAE]:
     """MODEL, CLIP and VAE of the checkpoint at `path`; parts already in use elsewhere are shared, not loaded again.
 
     Raises ValueError naming the file when it is truncated or not a mini checkpoint.
     """
     read: Callable[[], Checkpoint] = functools.cache(lambda: load_checkpoint(path))
-    model = shelf.take(path, "model", lambda: make_model(read()))
-    clip = shelf.take(path, "clip", lambda: make_clip(read(), reading(shelf, read())))
-    vae = shelf.take(path, "vae", lambda: MiniVAE(read().autoencoder))
+    model = weight_cache.take(path, "model", lambda: make_model(read()))
+    clip = weight_cache.take(path, "clip", lambda: make_clip(read(), reading(weight_cache, read())))
+    vae = weight_cache.take(path, "vae", lambda: MiniVAE(read().autoencoder))
     copy = clip.clone()
-    copy.patcher.set_attachments("stunet", clip)  # a CLIP's clone does not know the one on the shelf otherwise
+    copy.patcher.set_attachments("stunet", clip)  # a CLIP's clone does not know the one in the cache otherwise
     return model.clone(), copy, vae
 
 

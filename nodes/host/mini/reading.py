@@ -18,7 +18,7 @@ from ....stunet_core.mini.prompt.tables import load_tables
 from ....stunet_core.mini.recolour import recolour_picture
 from ..runtime.files import WEIGHTS
 from ..runtime.notices import say
-from ..runtime.weight_cache import Shelf
+from ..runtime.weight_cache import WeightCache
 
 BOOK, WORDS = "book.safetensors", "words.tsv.gz"  # in the pack's weights
 # parts of a prompt and their weights, `read_prompt`'s own and style
@@ -86,17 +86,17 @@ class Reading:
         return lambda x: module(x.to(weight)).to(x)
 
 
-def reading(shelf: Shelf, checkpoint: Checkpoint) -> Reading:
+def reading(weight_cache: WeightCache, checkpoint: Checkpoint) -> Reading:
     """Prompts read in ten languages, with the pack's picture book.
 
     Raises ValueError naming a file that is missing or damaged, or a book whose pictures are not what this model is shown.
     """
     path = WEIGHTS / BOOK
-    book = shelf.take(path, "book", lambda: load_book(path))
+    book = weight_cache.take(path, "book", lambda: load_book(path))
     wanted = checkpoint.config.picture_shape
     if book.shape != wanted:
         own, model = ("x".join(map(str, shape)) for shape in (book.shape, wanted))
         raise ValueError(f"{path}: its pictures are {own}, and the mini model is shown {model} (channels, height, width): book and model "
                          "are of different versions; update the pack, or make the book anew with `python -m tools.make_book --mini FILE`")
-    tables = shelf.take(path, "tables", lambda: load_tables(book, WEIGHTS / WORDS))
+    tables = weight_cache.take(path, "tables", lambda: load_tables(book, WEIGHTS / WORDS))
     return Reading(lambda parts, own, style: read_prompt(parts, book, tables, own, style), checkpoint.autoencoder, book)

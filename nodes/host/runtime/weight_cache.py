@@ -8,11 +8,11 @@ from weakref import WeakValueDictionary
 T = TypeVar("T")
 
 
-class Shelf:
+class WeightCache:
     """What has been loaded from files and is still in use somewhere, by file, time of its last change, and part.
 
     Nothing is kept alive here: when the last node output that uses a file's weights is gone (ComfyUI drops its cached
-    outputs on `/free`, or when the graph changes), so are the weights. The extension owns one shelf and hands it to
+    outputs on `/free`, or when the graph changes), so are the weights. The extension owns one cache and hands it to
     its nodes. Whoever takes from it must keep what it took for as long as its weights are used: a `ModelPatcher`
     clone does (it knows its parent), a copied module would not.
     """

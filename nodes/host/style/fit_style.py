@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Settings:
+class FitStyleSettings:
     """`batch`: noised pictures per step. `seed` decides everything that is random."""
 
     steps: int
@@ -52,7 +52,7 @@ class Settings:
 
 
 def fit_style(model: ModelPatcher, clip: Any, vae: Any, pixels: Tensor, caption: str, name: str,
-              settings: Settings) -> tuple[ModelPatcher, str]:
+              settings: FitStyleSettings) -> tuple[ModelPatcher, str]:
     """`model` with a LoRA fitted to `pixels` [F, H, W, 3], and the LoRA's name for LoraLoader.
 
     The same inputs have the same file: where it is there already nothing is fitted.
@@ -94,7 +94,7 @@ def fitted_before(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def fitted(model: ModelPatcher, task: Task, settings: Settings) -> tuple[Lora, float, float]:
+def fitted(model: ModelPatcher, task: Task, settings: FitStyleSettings) -> tuple[Lora, float, float]:
     """The LoRA after all steps, and the loss on the same noise before and after. A cancel in ComfyUI ends it."""
     generator = torch.Generator().manual_seed(settings.seed)
     bar = comfy.utils.ProgressBar(settings.steps)
@@ -122,7 +122,7 @@ def fitted(model: ModelPatcher, task: Task, settings: Settings) -> tuple[Lora, f
     return lora, before, after
 
 
-def fingerprint(model: ModelPatcher, task: Task, settings: Settings) -> str:
+def fingerprint(model: ModelPatcher, task: Task, settings: FitStyleSettings) -> str:
     """Eight characters that differ for other weights, pictures, captions or settings."""
     digest = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode())
     weights: Mapping[str, Tensor] = model.get_model_object("diffusion_model").state_dict()

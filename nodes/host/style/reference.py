@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Settings:
+class ReferenceSettings:
     """`strength`: 0 nothing to 2, 1 as published. `start`, `end`: of sampling, 0 to 1. `weights` sum to 1."""
 
     mode: str
@@ -57,7 +57,7 @@ class Settings:
         check_part(self.start, self.end)
 
 
-def add_reference(model: ModelPatcher, vae: Any, pictures: Tensor, settings: Settings) -> ModelPatcher:
+def add_reference(model: ModelPatcher, vae: Any, pictures: Tensor, settings: ReferenceSettings) -> ModelPatcher:
     """A clone of `model` whose pictures take on the style of `pictures` [R, H, W, 3]; at strength 0 a plain clone.
 
     Raises ValueError when the VAE is not the model's, or attention is asked of a model that is no U-Net.
@@ -95,7 +95,7 @@ def check_attention(model: ModelPatcher, net: nn.Module, references: int) -> Non
 class Reference:
     """Pictures and how they act. What is kept between calls: their latents, and the clip's size for which they were made."""
 
-    def __init__(self, pictures: Tensor, vae: Any, settings: Settings, shared_at: Sequence[Place]):
+    def __init__(self, pictures: Tensor, vae: Any, settings: ReferenceSettings, shared_at: Sequence[Place]):
         self.pictures, self.vae, self.settings, self.places = pictures, vae, settings, shared_at
         self.encoded: Tensor | None = None
         self.size: tuple[int, int] | None = None

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Settings:
+class InversionSettings:
     """`learning_rate`: in deviations of the text's embedding. `batch`: noised pictures per step, each at a noise level of its own."""
 
     steps: int
@@ -40,7 +40,7 @@ class Settings:
             raise ValueError(f"learning_rate: {self.learning_rate:g}; give more than 0")
 
 
-def fit_words(model: ModelPatcher, clip: Any, vae: Any, pixels: Tensor, caption: str, settings: Settings) -> Words:
+def fit_words(model: ModelPatcher, clip: Any, vae: Any, pixels: Tensor, caption: str, settings: InversionSettings) -> Words:
     """What to add to a prompt so that `model` draws as in `pixels` [F, H, W, 3], whose content `caption` says.
 
     Raises ValueError naming the input that is wrong.
@@ -76,7 +76,7 @@ def pooled_in(conditioning: list) -> Tensor | None:
     return conditioning[0][1].get("pooled_output")
 
 
-def fitted(model: ModelPatcher, task: Task, pooled: Tensor | None, settings: Settings) -> tuple[Words, float, float]:
+def fitted(model: ModelPatcher, task: Task, pooled: Tensor | None, settings: InversionSettings) -> tuple[Words, float, float]:
     """The words after all steps, and the loss on the same noise before and after. A cancel in ComfyUI ends it."""
     generator = torch.Generator().manual_seed(settings.seed)
     bar = comfy.utils.ProgressBar(settings.steps)

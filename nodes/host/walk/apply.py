@@ -24,7 +24,7 @@ from ....stunet_core.model.skeleton import Skeleton
 from ....stunet_core.model.walk import Clip, check_loop, walk
 from ..runtime.clip_preview import show_clip
 from ..runtime.notices import say
-from ..runtime.weight_cache import Shelf
+from ..runtime.weight_cache import WeightCache
 from .context_windows import mend_windows
 from .mask_input import tell
 from .motion_schedule import use_schedule
@@ -66,7 +66,7 @@ class WholePatcher(ModelPatcher):
         return super().load(*args, **{**kwargs, "full_load": True})
 
 
-def apply_skeleton(shelf: Shelf, model: ModelPatcher, path: Path, *, loop: bool = False, strength: float = 1.0,
+def apply_skeleton(weight_cache: WeightCache, model: ModelPatcher, path: Path, *, loop: bool = False, strength: float = 1.0,
                    time_strides: str | None = None, positions: str = "window", where: Tensor | None = None,
                    own_schedule: bool = False) -> ModelPatcher:
     """A clone of `model` that treats its batch as the frames of one clip, with the temporal layers at `path`.
@@ -84,7 +84,7 @@ def apply_skeleton(shelf: Shelf, model: ModelPatcher, path: Path, *, loop: bool 
     ratios = None if time_strides is None else strides.ratios(time_strides, layout.levels - 1)
     clip = Clip(1, 1, loop=loop, strength=strength, ratios=ratios, positions=positions, where=where)
     dtype = model.get_model_object("manual_cast_dtype") or model.model_dtype()
-    patcher = shelf.take(path, f"skeleton {dtype} {model.load_device}", lambda: make_patcher(load_skeleton(path), dtype, model))
+    patcher = weight_cache.take(path, f"skeleton {dtype} {model.load_device}", lambda: make_patcher(load_skeleton(path), dtype, model))
     try:
         patcher.model.config.check_fits(layout, name)
     except ValueError as error:
