@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
-SHARED = 0.5  # of the variance
+TRAINED = 0.5  # of the variance, in training
+SAMPLED = 0.9  # the same while sampling: half of the flicker of 0.5, as sharp (training/RUNS.md)
 
 
-def share(noise: Tensor, shared: float = SHARED) -> Tensor:
+def share(noise: Tensor, shared: float = SAMPLED) -> Tensor:
     """Independent noise of a clip's frames -> noise with `shared` of its variance the same in all of them: f ... -> f ...
 
     Distributed exactly as `clip_noise`: the frames' mean and their deviations from it, which are independent of each other, are scaled.
@@ -17,7 +18,7 @@ def share(noise: Tensor, shared: float = SHARED) -> Tensor:
 
 
 def clip_noise(rows: int, frames: int, shape: tuple[int, ...], generator: torch.Generator | None = None,
-               shared: float = SHARED) -> Tensor:
-    """The same drawn anew, for training: rows frames *shape, a common part and one of each frame's own."""
+               shared: float = SAMPLED) -> Tensor:
+    """The same drawn anew: rows frames *shape, a common part and one of each frame's own."""
     common = torch.randn(rows, 1, *shape, generator=generator)
     return shared**0.5 * common + (1 - shared) ** 0.5 * torch.randn(rows, frames, *shape, generator=generator)

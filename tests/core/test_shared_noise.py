@@ -1,8 +1,8 @@
-"""Noise of a clip: half of it is the same in all frames, all of it is of unit variance, and the seed decides it."""
+"""Noise of a clip: most of it is the same in all frames, all of it is of unit variance, and the seed decides it."""
 
 import torch
 
-from stunet_core.mini.noise import SHARED, clip_noise, share
+from stunet_core.mini.noise import SAMPLED, TRAINED, clip_noise, share
 
 FRAMES = 8
 
@@ -19,7 +19,8 @@ def test_drawn_anew_or_made_of_independent_noise_it_is_the_same_kind() -> None:
     made, new = share(torch.randn(FRAMES, 8, 40, 40, generator=g)), clip_noise(1, FRAMES, (8, 40, 40), g)[0]
     for noise in (made, new):
         variance, common = correlation(noise)
-        assert abs(variance - 1) < 0.02 and abs(common - SHARED) < 0.02
+        assert abs(variance - 1) < 0.02 and abs(common - SAMPLED) < 0.02
+    assert abs(correlation(clip_noise(1, FRAMES, (8, 40, 40), g, TRAINED)[0])[1] - TRAINED) < 0.02
 
 
 def test_a_single_frame_and_no_noise_stay_as_they_are() -> None:

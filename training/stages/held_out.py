@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from stunet_core.checkpoints.weights import load_skeleton as load_file
-from stunet_core.mini.noise import clip_noise
+from stunet_core.mini.noise import TRAINED, clip_noise
 from stunet_core.mini.schedule import alphas_bar
 from stunet_core.model.precision import half
 
@@ -63,7 +63,7 @@ def main() -> None:
             rows = []
             for k in range(args.draws):
                 batch = draw_batch(np.random.default_rng([7, k]), cache, ids, empty, 1, cache.z.shape[1], {task: 1.0}, ALL_SAID)
-                noise = clip_noise(1, batch.frames, batch.z.shape[2:], torch.Generator().manual_seed(k))
+                noise = clip_noise(1, batch.frames, batch.z.shape[2:], torch.Generator().manual_seed(k), TRAINED)
                 with torch.inference_mode(), half():
                     wrong = model.wrong(batch, torch.tensor([t]), noise, bars[t])
                 rows.append(figures(wrong * (1 - bars[t]).sqrt(), batch))  # of v -> of the clean clip

@@ -15,7 +15,7 @@ from stunet_core.mini.autoencoder import Autoencoder
 from stunet_core.mini.frame_time import with_time
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.inputs import beside_clip
-from stunet_core.mini.noise import clip_noise
+from stunet_core.mini.noise import TRAINED, clip_noise
 from stunet_core.mini.schedule import add_noise, alphas_bar, velocity
 from stunet_core.model.precision import half
 from stunet_core.model.skeleton import Skeleton
@@ -111,7 +111,7 @@ def main() -> None:
         batch = draw_batch(rng, cache, ids, empty, count, frames, VIDEO_TASKS, VIDEO_SHARES)
         t = draw_timesteps(rng, count).to(accelerator.device)
         generator = torch.Generator().manual_seed(int(rng.integers(1 << 31)))
-        noise = clip_noise(count, frames, batch.z.shape[2:], generator).to(accelerator.device)
+        noise = clip_noise(count, frames, batch.z.shape[2:], generator, TRAINED).to(accelerator.device)
         on_things = 1 + (ON_THINGS - 1) * run.schedule.left(run.step)
         with accelerator.autocast():
             out = model(batch.to(accelerator.device), t, noise, bars[t][:, None, None, None, None], on_things)
