@@ -166,7 +166,7 @@ def test_one_file_is_one_set_of_weights_and_comfyui_frees_it(graph: Any) -> None
     assert any(loaded.model is not None and loaded.model.model is patcher.model for loaded in mm.current_loaded_models)
     assert patcher.loaded_size() == patcher.model_size()
     mm.unload_all_models()
-    assert not mm.current_loaded_models
+    assert not any(loaded.model is not None and loaded.model.model is patcher.model for loaded in mm.current_loaded_models)
     module = weakref.ref(patcher.model)
     del model, other, patcher
     gc.collect()
