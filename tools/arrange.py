@@ -99,8 +99,8 @@ def arrange(workflow: dict[str, Any]) -> dict[str, Any]:
     top: float = TOP
     for title in lanes:
         y[title] = top
-        heights = [sum(node["size"][1] + BELOW for node in column if node in members[title]) for column in across]
-        top += max(heights, default=0) and max(heights) + HEAD + BORDER
+        high = max((sum(node["size"][1] + BELOW for node in column if node in members[title]) for column in across), default=0)
+        top += high + HEAD + BORDER if high else 0
     for column in across:
         for title in lanes:
             stand([node for node in column if node in members[title]], x, y[title])

@@ -38,7 +38,7 @@ def picture(page: Page, name: str) -> Image.Image:
 
 def main() -> None:
     with Server(Path(sys.executable)) as server, opened(server) as page:
-        for name in map(twins.name_of, twins.PROMPTS):
+        for name in twins.NAMES:
             picture(page, name).save(templates.picture(name), quality=88)
 
 

@@ -32,6 +32,8 @@ PLACE = """({types, columns, gap, title}) => {
         node.pos = [gap + widths.slice(0, column).reduce((sum, width) => sum + width + gap, 0), top]
     return [widths.reduce((sum, width) => sum + width + gap, gap), Math.max(...heights)].map(Math.ceil)
 }"""
+
+
 def picture(page: Page, types: list[str]) -> Image.Image:
     """One of each of the nodes, in columns."""
     size = page.evaluate(PLACE, {"types": types, "columns": COLUMNS, "gap": GAP, "title": TITLE})

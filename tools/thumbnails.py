@@ -1,7 +1,8 @@
 """The templates' pictures, from what the shipped weights really make: each workflow run in a headless ComfyUI.
 
 `python -m tools.thumbnails [NAME ...]` writes `workflows/<title>.jpg` (`tools/templates.py`), eight frames of the clip; `--clip FILE.webp`
-also keeps the whole clip of `text_to_video` as an animated WebP.
+also keeps the whole clip of `text_to_video` as an animated WebP. Those for a checkpoint of one's own have pictures of their graphs
+instead (`tools.graph_pictures`).
 """
 
 import argparse
@@ -15,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from launch.server import Server
-from tools import templates
+from tools import templates, twins
 
 ROWS, COLUMNS = 2, 4
 FPS = 16
@@ -35,12 +36,12 @@ def sheet(clip: np.ndarray) -> Image.Image:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="workflows to draw (default: all)")
+    parser.add_argument("names", nargs="*", help="workflows to draw (default: all that the bundled weights make)")
     parser.add_argument("--clip", type=Path, help="also save the clip of text_to_video here, as an animated WebP")
     args = parser.parse_args()
 
     with Server(Path(sys.executable)) as server:
-        for name in args.names or templates.names():
+        for name in args.names or [name for name in templates.names() if name not in twins.NAMES]:
             files = server.client.submit(json.loads(templates.api_form(name).read_text(encoding="utf-8"))).files()
             file = next(file for file in files if file.filename.endswith(".mp4"))
             clip = frames(server.client.download(file))

@@ -28,9 +28,7 @@ are at home here.
 Choose a checkpoint in *Load Checkpoint* (`models/checkpoints`) and a motion module in *Apply STUNet* (`models/animatediff_models`); any \
 of SD1.5 go together. The names that stand there are those of the original downloads.
 
-{more}
-
-On a GPU of 8 GB keep to about 512x512 and 32 frames at first."""
+{more}"""
 PICTURE = "For a photograph put *Load Image* in the place of *Example Picture*"
 CLIP = "For footage put *Load Video* in the place of *Example Clip*"
 MORE = {
@@ -50,6 +48,9 @@ SAMPLER = {"steps": 20, "cfg": 7.0, "sampler_name": "euler", "scheduler": "norma
 def name_of(template: str) -> str:
     """The name of a template's twin."""
     return f"{template}_sd15"
+
+
+NAMES = tuple(map(name_of, PROMPTS))  # of all twins
 
 
 def twin(template: str, nodes: Workflow) -> Workflow:
@@ -107,7 +108,7 @@ def main() -> None:
     for template in PROMPTS:
         nodes: Workflow = json.loads(templates.api_form(template).read_text(encoding="utf-8"))
         templates.api_form(name_of(template)).write_text(json.dumps(twin(template, nodes), indent=2) + "\n", encoding="utf-8")
-    draw([name_of(template) for template in PROMPTS], {name_of(template): about(template) for template in PROMPTS})
+    draw(NAMES, {name_of(template): about(template) for template in PROMPTS})
 
 
 if __name__ == "__main__":

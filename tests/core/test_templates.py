@@ -24,8 +24,7 @@ WEIGHTS = WORKFLOWS.parent / "weights"
 TITLE = 30  # pixels of a node's title, above its position
 ADDED = ("fixed", "image")  # the frontend's own widgets: what becomes of a seed, a button to upload
 NAMES = templates.names()
-TWINS = [twins.name_of(name) for name in twins.PROMPTS]
-MINI = [name for name in NAMES if name not in TWINS]  # templates for the bundled weights
+MINI = [name for name in NAMES if name not in twins.NAMES]  # templates for the bundled weights
 
 
 def api(name: str) -> dict[str, dict[str, Any]]:

@@ -16,7 +16,6 @@ from launch.client import Run, Workflow
 from launch.server import Server
 from tools import templates, twins
 
-TWINS = [twins.name_of(name) for name in twins.PROMPTS]
 SMALL = {"upscale_method": "area", "width": 64, "height": 64, "crop": "disabled"}
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 
@@ -89,7 +88,7 @@ def finished(comfyui: Server, request: pytest.FixtureRequest) -> Callable[[str],
     def run(name: str) -> Run:
         for file in (WORKFLOWS / "input").iterdir():
             (comfyui.base / "input" / file.name).unlink(missing_ok=True)
-        if name in TWINS:
+        if name in twins.NAMES:
             request.getfixturevalue("sd15")
             return comfyui.client.submit(lighter(api_form(name)))
         return comfyui.client.submit(watched(api_form(name)))

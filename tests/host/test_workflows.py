@@ -15,9 +15,9 @@ from PIL import Image
 
 from launch.client import Client, Run
 from stunet_core.editing.mask_path import between, read_boxes
-from tests.host.conftest import TWINS, WORKFLOWS, api_form
+from tests.host.conftest import WORKFLOWS, api_form
 from tests.host.video import decode
-from tools import templates
+from tools import templates, twins
 from training.judges.judges import Judges
 from training.judges.looks import Gallery, cut, embed
 from training.judges.nets import MASK
@@ -138,7 +138,7 @@ def test_a_drawing_of_ones_own_moves_as_its_prompt_says(finished: Callable[[str]
     assert np.mean([name == "mascot" for name in judges.nearest(frames[::8], among)]) > 0.5
 
 
-@pytest.mark.parametrize("name", TWINS)
+@pytest.mark.parametrize("name", twins.NAMES)
 def test_a_twin_for_sd15_makes_a_clip_of_what_it_is_given(name: str, finished: Callable[[str], Run], client: Client) -> None:
     """Of a small checkpoint of random weights, so nothing is drawn: frames are there, of the right size, and given pixels stay."""
     (file,) = finished(name).saved()

@@ -123,6 +123,35 @@ def test_of_a_long_clip_every_other_frame_is_shown(graph: Any, server: Server) -
     assert (data["frames"], data["every"]) == (65, 2)
 
 
+def test_of_what_a_network_decodes_some_frames_are_shown(graph: Any, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with TAESD: core's previewer is asked for each of them."""
+    asked: list[torch.Tensor] = []
+
+    class Previewer:
+        def decode_latent_to_preview(self, z: torch.Tensor) -> Image.Image:
+            asked.append(z)
+            return Image.new("RGB", (48, 48), (200, 40, 90))
+
+    monkeypatch.setattr(importlib.import_module("latent_preview"), "get_previewer", lambda *_: Previewer())
+    module = graph.pack.module("nodes.host.runtime.clip_preview")
+    model, *_ = graph.mini()
+    with importlib.import_module("comfy_execution.utils").CurrentNodeContext(PROMPT, NODE):
+        module.shown(lambda *args: None, model, [0, 4])(0, torch.zeros(40, 8, CELLS, CELLS), None, 1)
+    ((_, data, _),) = server.sent
+    assert (data["frames"], data["every"], data["given"]) == (14, 3, [0]) and len(asked) == 14
+    assert all(len(z) == 1 for z in asked)
+    assert np.abs(picture(data).astype(int) - (200, 40, 90)).max() < 12, "a JPEG of one colour"
+
+
+def test_where_nobody_looks_no_previewer_is_made(graph: Any, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TAESD would be read from its file for each sampling."""
+    server.client_id = None
+    module = graph.pack.module("nodes.host.runtime.clip_preview")
+    monkeypatch.setattr(module, "converter", lambda model: 1 / 0)
+    callback = object()
+    assert module.shown(callback, None, []) is callback
+
+
 def test_a_preview_that_fails_stops_nothing(
     graph: Any, server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

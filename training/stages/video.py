@@ -1,7 +1,7 @@
 """Stage 5: the temporal skeleton, on clips, with the image model frozen (Lumiere, 2401.12945, sec. 3.1).
 
 All tasks are mixed from the start. Each step sees whole clips or cuts of them (`--frames`), which hear when their frames are where nothing
-is given. Half of the noise is shared by all frames of a clip (2305.10474).
+is given. Part of the noise is shared by all frames of a clip (2305.10474).
 """
 
 import argparse
@@ -87,6 +87,8 @@ def main() -> None:
     parser.add_argument("--autoencoder", type=Path, default=Path("runs/autoencoder/state.pt"), help="stage 1, or any file with one")
     parser.add_argument("--data", type=Path, default=Path("runs/clips.pt"), help="cache of encoded clips, made if missing")
     parser.add_argument("--scenes", type=int, default=3000, help="clips in that cache (default: %(default)s)")
+    parser.add_argument("--shared", type=float, default=TRAINED,
+                        help="of the noise's variance the same in all frames of a clip, 0 to 1 (default: %(default)s)")
     parser.add_argument("--sheets", type=int, default=400, help="steps from one contact sheet to the next")
     args = parser.parse_args()
 
@@ -111,7 +113,7 @@ def main() -> None:
         batch = draw_batch(rng, cache, ids, empty, count, frames, VIDEO_TASKS, VIDEO_SHARES)
         t = draw_timesteps(rng, count).to(accelerator.device)
         generator = torch.Generator().manual_seed(int(rng.integers(1 << 31)))
-        noise = clip_noise(count, frames, batch.z.shape[2:], generator, TRAINED).to(accelerator.device)
+        noise = clip_noise(count, frames, batch.z.shape[2:], generator, args.shared).to(accelerator.device)
         on_things = 1 + (ON_THINGS - 1) * run.schedule.left(run.step)
         with accelerator.autocast():
             out = model(batch.to(accelerator.device), t, noise, bars[t][:, None, None, None, None], on_things)

@@ -64,27 +64,29 @@ def given_frames(mask: Tensor | None, frames: int) -> list[int]:
 def shown(callback: Any, model: Any, given: list[int]) -> Any:
     """A sampler's callback that shows the clip too, if somebody looks. An error in that is logged, and stops nothing."""
     try:
-        to, rgb, most = target(), *converter(model)
+        to = target()
+        rgb, most = (None, 0) if to is None else converter(model)
     except Exception:
         log.exception("STUNet: the clip is not previewed")
         return callback
     if to is None or rgb is None:
         return callback
-    due = [0.0]  # when the next one may be made
+    due = 0.0  # when the next one may be made
 
     def call(step: int, clean: Tensor, x: Tensor, steps: int) -> Any:
+        nonlocal due
         begun = time.monotonic()
-        if begun >= due[0]:
+        if begun >= due:
             try:
                 made = strip(clean, rgb, most)
                 to.send({"step": step + 1, "steps": steps, "given": [number // made.every for number in given if number % made.every == 0],
                          "frames": made.frames, "every": made.every, "columns": COLUMNS, "width": made.width, "height": made.height,
                          "image": base64.b64encode(made.jpeg).decode()})
                 took = time.monotonic() - begun
-                due[0] = begun + max(PAUSE, took / SHARE)
+                due = begun + max(PAUSE, took / SHARE)
             except Exception:
                 log.exception("STUNet: the clip is not previewed any more")
-                due[0] = float("inf")
+                due = float("inf")
         return callback(step, clean, x, steps)
 
     return call

@@ -1,10 +1,10 @@
 """Warnings for the user: in the log, and on the node while it runs."""
 
 import logging
-import sys
-from typing import Any
 
 from comfy_execution.utils import get_executing_context
+
+from .serving import running_server
 
 log = logging.getLogger(__name__)
 
@@ -12,7 +12,6 @@ log = logging.getLogger(__name__)
 def say(text: str, level: int = logging.WARNING) -> None:
     """Log a warning, or at another level, and show it on the node that runs now, if a page is open."""
     log.log(level, "STUNet: %s", text)
-    serving: Any = sys.modules.get("server")  # ComfyUI's; not there when nodes run without a server
-    context, server = get_executing_context(), serving and getattr(serving.PromptServer, "instance", None)
+    context, server = get_executing_context(), running_server()
     if context is not None and server is not None:
         server.send_progress_text(text, context.node_id)

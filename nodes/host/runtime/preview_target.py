@@ -1,10 +1,11 @@
 """To whom a preview goes: the tab that queued the prompt, and the node in it that shows what runs now."""
 
-import sys
 from dataclasses import dataclass
 from typing import Any
 
 from comfy_execution.utils import get_executing_context
+
+from .serving import running_server
 
 EVENT = "stunet.preview"
 
@@ -27,8 +28,7 @@ class Target:
 
 def target() -> Target | None:
     """None where nobody looks: without a server, or a prompt that no tab has queued."""
-    serving: Any = sys.modules.get("server")  # ComfyUI's; not there when nodes run without a server
-    server, context = serving and getattr(serving.PromptServer, "instance", None), get_executing_context()
+    server, context = running_server(), get_executing_context()
     client = getattr(server, "client_id", None)
     if server is None or context is None or client is None:
         return None
