@@ -13,6 +13,7 @@ from playwright.sync_api import Page, sync_playwright
 from launch import browser
 from launch.server import Server
 
+VUE_NODES = "Comfy.VueNodes.Enabled"
 READY = "() => window.app?.graph && document.querySelector('[data-testid=queue-button]')"
 SHOT = """async ([width, height, x, y]) => {
     const app = window.app, canvas = app.canvas
@@ -27,7 +28,9 @@ SHOT = """async ([width, height, x, y]) => {
 
 @contextmanager
 def opened(server: Server) -> Iterator[Page]:
-    """The frontend of a server in Chromium, ready, and cut off from all other hosts."""
+    """The frontend of a server in Chromium, ready, and cut off from all other hosts. Nodes are drawn on the canvas: where they are elements
+    of the page, as a user may have set, no picture of the canvas shows them."""
+    server.client.json(f"/settings/{VUE_NODES}", False)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=str(browser.find_or_install(Path(sys.executable))), headless=True,
                                               args=["--no-sandbox", "--disable-gpu"])
