@@ -14,7 +14,7 @@ from benchmarks.quality.figures import Figures
 from stunet_core.mini.frame_time import drawn, evenly, with_time
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.inputs import beside_clip
-from stunet_core.mini.noise import clip_noise
+from stunet_core.mini.noise import ALONE, clip_noise
 from stunet_core.mini.poses.drafter import Drafter
 from stunet_core.model.precision import half
 from stunet_core.model.walk import Clip
@@ -35,7 +35,8 @@ def in_windows(models: Models, asked: Told, how: Asked, frames: int = FRAMES, ce
     """
     assert models.skeleton is not None
     mini, skeleton = models.mini, models.skeleton
-    noise = clip_noise(1, frames, (mini.config.latent_channels, cells, cells), torch.Generator().manual_seed(how.seed))
+    noise = clip_noise(1, frames, (mini.config.latent_channels, cells, cells), torch.Generator().manual_seed(how.seed),
+                       shared=ALONE)
     times = evenly(1, frames)[0] + drawn(noise)
     context, pooled, words = heard(mini, asked)
     empty, nothing = mini.nothing()

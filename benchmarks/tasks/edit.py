@@ -18,7 +18,7 @@ from stunet_core.mini.autoencoder import SCALE
 from stunet_core.mini.frame_time import drawn, evenly, with_time
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.inputs import beside_clip
-from stunet_core.mini.noise import share
+from stunet_core.mini.noise import ALONE, TRAINED, share
 from stunet_core.mini.poses.drafter import Drafter
 from stunet_core.mini.poses.places import placed, poses_of
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
@@ -64,9 +64,10 @@ def edit(models: Models, task: Task, asked: Told, how: Editing, places: np.ndarr
     with half():
         given = torch.cat([models.autoencoder.encode(part).float() for part in pixels(task.given).split(AT_ONCE)])
     keep = cells(task.keep, SCALE)[:, None].float()  # f 1 h w
-    noise = share(torch.randn(given.shape, generator=torch.Generator().manual_seed(how.seed)))
+    free = how.denoise == 1 and not bool(keep.any())
+    noise = share(torch.randn(given.shape, generator=torch.Generator().manual_seed(how.seed)), ALONE if free else TRAINED)
     standing = stood_still(given, keep > 0) if how.still else None
-    told = (how.denoise == 1 and not how.loop and not bool(keep.any())) or places is not None
+    told = (free and not how.loop) or places is not None
     times = evenly(1, frames)[0] + drawn(noise[None]) if told else torch.full((frames,), torch.nan)
     until = FOLLOW_UNTIL if places is None else PLACED_UNTIL
     clip = Clip(2, frames, loop=how.loop)

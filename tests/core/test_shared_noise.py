@@ -1,8 +1,9 @@
-"""Noise of a clip: most of it is the same in all frames, all of it is of unit variance, and the seed decides it."""
+"""Noise of a clip: part of it is the same in all frames, all of it is of unit variance, and the seed decides it."""
 
+import pytest
 import torch
 
-from stunet_core.mini.noise import SAMPLED, TRAINED, clip_noise, share
+from stunet_core.mini.noise import ALONE, TRAINED, clip_noise, share
 
 FRAMES = 8
 
@@ -14,16 +15,16 @@ def correlation(noise: torch.Tensor) -> tuple[float, float]:
     return float(products.diagonal().mean()), float((products.sum() - products.trace()) / (FRAMES * (FRAMES - 1)))
 
 
-def test_drawn_anew_or_made_of_independent_noise_it_is_the_same_kind() -> None:
+@pytest.mark.parametrize("shared", [ALONE, TRAINED])
+def test_drawn_anew_or_made_of_independent_noise_it_is_the_same_kind(shared: float) -> None:
     g = torch.Generator().manual_seed(0)
-    made, new = share(torch.randn(FRAMES, 8, 40, 40, generator=g)), clip_noise(1, FRAMES, (8, 40, 40), g)[0]
+    made, new = share(torch.randn(FRAMES, 8, 40, 40, generator=g), shared), clip_noise(1, FRAMES, (8, 40, 40), g, shared=shared)[0]
     for noise in (made, new):
         variance, common = correlation(noise)
-        assert abs(variance - 1) < 0.02 and abs(common - SAMPLED) < 0.02
-    assert abs(correlation(clip_noise(1, FRAMES, (8, 40, 40), g, TRAINED)[0])[1] - TRAINED) < 0.02
+        assert abs(variance - 1) < 0.02 and abs(common - shared) < 0.02
 
 
 def test_a_single_frame_and_no_noise_stay_as_they_are() -> None:
     one = torch.randn(1, 8, 4, 4)
-    assert torch.equal(share(one), one)
-    assert not share(torch.zeros(4, 8, 4, 4)).any()
+    assert torch.equal(share(one, ALONE), one)
+    assert not share(torch.zeros(4, 8, 4, 4), ALONE).any()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from stunet_core.mini.frame_time import FEATURES, SPREAD, drawn, evenly, features, told
-from stunet_core.mini.noise import share
+from stunet_core.mini.noise import ALONE, TRAINED, share
 
 LATENT = torch.zeros(6, 8, 8, 8)
 TIME = slice(-FEATURES - 1, None)  # of y
@@ -52,7 +53,7 @@ def test_each_seed_has_its_time_and_keeps_it(graph: Any, model: tuple[Any, Any])
 
 
 def test_the_model_hears_the_time_that_was_drawn_with_its_noise(graph: Any, model: tuple[Any, Any]) -> None:
-    noise = share(importlib.import_module("comfy.sample").prepare_noise(LATENT, 7))
+    noise = share(importlib.import_module("comfy.sample").prepare_noise(LATENT, 7), ALONE)
     x, y, said = heard(graph, *model, seed=7, cfg=1.0)[0]
     times = evenly(1, 6)[0] + float(drawn(noise[None])[0])
     assert torch.allclose(y[:, TIME][:, :-1], features(times), atol=1e-4) and (y[:, -1] == 1).all()
@@ -127,3 +128,28 @@ def test_a_batch_that_is_cut_without_a_word_is_refused(pack: Any) -> None:
     assert len(conds.PerFrame(torch.randn(1, 46)).process_cond(4).cond) == 4
     cut = conds.PerFrame(torch.arange(36.0).reshape(1, 1, 6, 6)).process_cond(2, area=(2, 3, 1, 2)).cond
     assert cut.shape == (2, 1, 2, 3) and cut[0, 0, 0, 0] == 8
+
+
+@pytest.mark.parametrize(("given", "sigma", "shared"), [
+    ("nothing", 1e4, ALONE), ("noise mask", 1e4, TRAINED), ("conditioning", 1e4, TRAINED), ("a clip to begin with", 0.5, TRAINED)])
+def test_frames_share_more_of_their_noise_where_nothing_is_given(
+    graph: Any, model: tuple[Any, Any], given: str, sigma: float, shared: float
+) -> None:
+    mask = torch.ones(6, 1, 32, 32)
+    mask[0] = 0
+    conds = {"positive": [{"concat_mask": mask} if given == "conditioning" else {}], "negative": [{}]}
+    seen: list[torch.Tensor] = []
+
+    class Executor:
+        class_obj = SimpleNamespace(model_options={"transformer_options": {"wrappers": model[0].wrappers}}, model_patcher=model[0],
+                                    conds=conds)  # as ComfyUI's guider has them while it samples
+
+        def __call__(self, noise: torch.Tensor, *args: Any) -> None:
+            seen.append(noise)
+
+    noise = torch.randn(6, 8, 32, 32, generator=torch.Generator().manual_seed(0))
+    begin = graph.pack.module("nodes.host.mini.sampling").begin
+    begin(Executor(), noise, torch.zeros(6, 8, 32, 32), None, torch.tensor([sigma, 0.0]), mask if given == "noise mask" else None)
+    flat = seen[0].flatten(1)
+    common = (flat @ flat.T / flat.shape[1]).fill_diagonal_(0).sum() / 30
+    assert abs(float(common) - shared) < 0.05

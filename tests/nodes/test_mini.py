@@ -16,7 +16,7 @@ from stunet_core.mini.checkpoint import load_checkpoint
 from stunet_core.mini.config import MiniConfig
 from stunet_core.mini.frame_time import drawn, evenly, there_and_back
 from stunet_core.mini.inputs import coordinates
-from stunet_core.mini.noise import share
+from stunet_core.mini.noise import ALONE, share
 from stunet_core.mini.poses.drafter import Drafter
 from tests import tiny
 from tests.nodes import stub
@@ -192,7 +192,7 @@ def test_the_things_of_a_prompt_are_drawn_where_they_are_by_then(graph: Any) -> 
     prompt = graph.prompt(clip, "a rocket")
     things = prompt[0][1]["stunet_things"]
     x = seen(graph, graph.apply(model), clip, positive=prompt, seed=3)
-    noise = share(importlib.import_module("comfy.sample").prepare_noise(torch.zeros(4, 8, 4, 6), 3))
+    noise = share(importlib.import_module("comfy.sample").prepare_noise(torch.zeros(4, 8, 4, 6), 3), ALONE)
     times = evenly(1, 4)[0] + float(drawn(noise[None])[0])
     drafter = Drafter(tiny.pose_head(), tiny.autoencoder())
     expected = drafter.drawn(drafter.guess(things.words, times), things.pictures[0], things.shown[0], 4, 6)

@@ -11,7 +11,7 @@ from stunet_core.mini.autoencoder import Autoencoder
 from stunet_core.mini.frame_time import drawn, evenly, with_time
 from stunet_core.mini.host import forward_clip
 from stunet_core.mini.inputs import beside, beside_clip, draft_channels
-from stunet_core.mini.noise import clip_noise
+from stunet_core.mini.noise import ALONE, TRAINED, clip_noise
 from stunet_core.mini.poses.drafter import Drafter, PromptThings
 from stunet_core.mini.schedule import TIMESTEPS, add_noise, alphas_bar
 from stunet_core.model.skeleton import Skeleton
@@ -113,8 +113,8 @@ def sample_clips(mini: Mini, skeleton: Skeleton, autoencoder: Autoencoder, told:
     """Latents (n frames) 8 h w of clips. `given`: (n frames) 8 h w, where `keep` (n frames) 1 h w is 1; `ratios`: other time strides."""
     n, device = len(told), told.ids.device
     shape = (mini.config.latent_channels, *asked.size)
-    noise = clip_noise(n, frames, shape, torch.Generator().manual_seed(asked.seed)).to(device)
     alone = keep is None or not bool(keep.any())
+    noise = clip_noise(n, frames, shape, torch.Generator().manual_seed(asked.seed), shared=ALONE if alone else TRAINED).to(device)
     when = evenly(n, frames, device=device) + drawn(noise)[:, None]
     times = when.flatten() if alone else torch.full_like(when, torch.nan).flatten()
     noise = noise.flatten(0, 1)

@@ -63,7 +63,7 @@ def main() -> None:
             rows = []
             for k in range(args.draws):
                 batch = draw_batch(np.random.default_rng([7, k]), cache, ids, empty, 1, cache.z.shape[1], {task: 1.0}, ALL_SAID)
-                noise = clip_noise(1, batch.frames, batch.z.shape[2:], torch.Generator().manual_seed(k), TRAINED)
+                noise = clip_noise(1, batch.frames, batch.z.shape[2:], torch.Generator().manual_seed(k), shared=TRAINED)
                 with torch.inference_mode(), half():
                     wrong = model.wrong(batch, torch.tensor([t]), noise, bars[t])
                 rows.append(figures(wrong * (1 - bars[t]).sqrt(), batch))  # of v -> of the clean clip

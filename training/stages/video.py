@@ -113,7 +113,7 @@ def main() -> None:
         batch = draw_batch(rng, cache, ids, empty, count, frames, VIDEO_TASKS, VIDEO_SHARES)
         t = draw_timesteps(rng, count).to(accelerator.device)
         generator = torch.Generator().manual_seed(int(rng.integers(1 << 31)))
-        noise = clip_noise(count, frames, batch.z.shape[2:], generator, args.shared).to(accelerator.device)
+        noise = clip_noise(count, frames, batch.z.shape[2:], generator, shared=args.shared).to(accelerator.device)
         on_things = 1 + (ON_THINGS - 1) * run.schedule.left(run.step)
         with accelerator.autocast():
             out = model(batch.to(accelerator.device), t, noise, bars[t][:, None, None, None, None], on_things)

@@ -9,6 +9,7 @@ from torch import Tensor
 from ....stunet_core.mini.poses.places import check_fits, check_places, poses_of
 from ..runtime.notices import say
 from ..runtime.step_range import check_time
+from .sampling import some_given
 from .things import PLACES, THINGS, Places
 
 KEY = "stunet_places"
@@ -54,8 +55,7 @@ class Placed:
     def __call__(self, executor: Any, noise: Tensor, latent: Tensor, sampler: Any, sigmas: Tensor, denoise_mask: Tensor | None = None,
                  *args: Any, **kwargs: Any) -> Any:
         conds = [cond for group in executor.class_obj.conds.values() for cond in group or ()]
-        masks = [cond["concat_mask"] for cond in conds if cond.get("concat_mask") is not None]
-        if any((mask < 0.5).any() for mask in (*masks, *([] if denoise_mask is None else [denoise_mask]))):
+        if some_given(executor.class_obj.conds, denoise_mask):
             raise ValueError("mask of Place Things: some of the clip is given (a picture, or what is around a hole), and says itself where "
                              "things are; use the node where nothing is given: with CLIP Text Encode's conditioning and no noise mask. "
                              "For a second step that edits the clip, take the MODEL from before this node")
